@@ -1,0 +1,117 @@
+"""What happens in a session, as one stream of timed events. Database, metrics, logs and monitor only listen to it.
+
+`at_s` is the event loop's monotonic clock; `wall` UTC time is added only to what is stored. Text that people said
+is carried by `TurnEnded` alone (and `Heard` for the live monitor) and is never logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEvent:
+    """Base of all events: when, and whose."""
+
+    at_s: float
+    device_id: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOpened(SessionEvent):
+    """A device said hello. `transport` is "websocket" or "udp"."""
+
+    client_id: str = ""
+    transport: str = "websocket"
+    firmware: str = ""
+    board: str = ""
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionClosed(SessionEvent):
+    """The channel is gone; `reason` is a short code such as "peer_closed", "idle", "goodbye", "replaced", "drained"."""
+
+    reason: str
+
+
+class Stage(StrEnum):
+    """Moments of a turn, in the order they normally happen."""
+
+    SPEECH_STARTED = "speech_started"
+    PAUSED = "paused"
+    HEARD = "heard"  # the utterance is committed and its text is here
+    FIRST_TOKEN = "first_token"
+    FIRST_CLAUSE = "first_clause"
+    FIRST_SPEECH = "first_speech"  # the voice engine's first PCM
+    FIRST_SOUND = "first_sound"  # the first frame of the reply was sent to the device
+    TOOL_CALLED = "tool_called"
+    INTERRUPTED = "interrupted"
+    APOLOGISED = "apologised"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageReached(SessionEvent):
+    """A turn (or the listening before it, `turn_id` "") reached a stage. `detail` is an engine or tool name, never words."""
+
+    turn_id: str
+    stage: Stage
+    since_heard_ms: float | None = None  # None before the utterance was committed
+    detail: str = ""
+
+
+class Outcome(StrEnum):
+    """How a turn ended."""
+
+    COMPLETED = "completed"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"  # an engine failed; an apology was spoken if any voice could
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimings:
+    """Milliseconds of one turn; None = did not happen. Counted from HEARD unless the name says otherwise."""
+
+    speech_ms: float | None = None  # length of the utterance, first to last voiced sample
+    silence_ms: float | None = None  # end of speech to commit, audio time
+    transcribe_ms: float | None = None  # recogniser's own time
+    transcribe_wait_ms: float | None = None  # commit to text
+    first_token_ms: float | None = None
+    first_clause_ms: float | None = None
+    first_speech_ms: float | None = None
+    first_sound_ms: float | None = None
+    reply_ms: float | None = None  # first sound to the last frame sent
+    total_ms: float | None = None  # HEARD to the end of the turn
+    speech_end_to_sound_ms: float | None = None  # true end of speech to the first frame sent, the figure a person feels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnEnded(SessionEvent):
+    """A turn is over; everything that lasts of it. `heard_text` is what the person can have heard of `reply_text`."""
+
+    turn_id: str
+    started_at: datetime
+    user_text: str
+    reply_text: str
+    heard_text: str
+    outcome: Outcome
+    trigger: str  # "speech", "text" (typed), "wake" (greeting), "idle" (goodbye)
+    language: str = ""
+    emotion: str = ""
+    error_code: str = ""
+    recogniser: str = ""
+    model: str = ""
+    voice: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    tools: tuple[str, ...] = ()
+    timings: TurnTimings = field(default_factory=TurnTimings)
+
+
+Event = SessionOpened | SessionClosed | StageReached | TurnEnded
+EventSink = Callable[[Event], None]
+"""A listener: called on the event loop, must not block and must not raise."""

@@ -1,0 +1,47 @@
+"""The mouth's contract: words in, PCM out, as early as the engine can."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts.audio import Pcm
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceChoice:
+    """How to sound. `voice` is the engine's own voice name or "" (its default for the language); `language` BCP 47.
+
+    `speed` and `pitch` are factors (1.0 = as the voice is); `volume_db` is gain.
+    """
+
+    voice: str = ""
+    language: str = ""
+    speed: float = 1.0
+    pitch: float = 1.0
+    volume_db: float = 0.0
+
+
+class Synthesizer(Protocol):
+    """A speech engine: one home of the port."""
+
+    name: str
+    """Short name for logs and metrics, such as "openai" or "espeak"."""
+
+    def speak(self, words: AsyncIterator[str], choice: VoiceChoice) -> AsyncIterator[Pcm]:
+        """Speaks `words` in order; yields pieces of one sample rate as they are made, none of them empty.
+
+        Closing the iterator (aclose, cancellation) stops the engine's work and closes its request.
+        Raises EngineError; text without anything to say (blank, only punctuation) yields nothing.
+        """
+
+    async def warm(self) -> None:
+        """Load what the first sentence would otherwise wait for. Raises EngineError."""
+
+    async def close(self) -> None: ...
+
+
+async def one(text: str) -> AsyncIterator[str]:
+    """A stream of a single text, for callers that already have the whole sentence."""
+    yield text

@@ -1,0 +1,1 @@
+"""The heart: sessions, turns, replies, playback, history. Standard library and contracts only."""

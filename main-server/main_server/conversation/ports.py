@@ -1,0 +1,138 @@
+"""What a conversation needs from the world: a channel to the device, a voice, tools. Implemented outside, in `device`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from contracts.audio import OpusFormat, OpusPacket
+from contracts.hearing import ListenMode
+from contracts.language_model import ToolCall, ToolSpec
+
+
+class CloseReason(StrEnum):
+    """Why the server closes a channel, or saw it close."""
+
+    PEER_CLOSED = "peer_closed"
+    IDLE = "idle"
+    GOODBYE = "goodbye"
+    REPLACED = "replaced"  # the same device opened a newer channel
+    DRAINED = "drained"  # the server is stopping
+    STALLED = "stalled"  # the peer does not read
+    NO_HELLO = "no_hello"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ListenStart:
+    """The device listens (again) in this mode."""
+
+    mode: ListenMode
+
+
+@dataclass(frozen=True, slots=True)
+class ListenStop:
+    """The push-to-talk button was released."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detect:
+    """A wake word, or text typed into the device."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Button or wake word while the toy was speaking; `reason` as the device gives it, "" for the button."""
+
+    reason: str = ""
+
+
+DeviceEvent = ListenStart | ListenStop | Detect | Abort
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTraits:
+    """What the playback must know of this chip and firmware (device/quirks.py decides).
+
+    `lead_frames`: how many frames may be ahead of the absolute clock. `settle_ms`: least time between `tts start` and
+    the first frame (PROTOCOL 2.6, start race). `stop_waits`: old firmware wipes its queue at `tts stop`, so the stop
+    waits until everything has played.
+    """
+
+    downlink: OpusFormat = OpusFormat(24_000, 60)
+    uplink: OpusFormat = OpusFormat(16_000, 60)
+    lead_frames: int = 3
+    settle_ms: int = 90
+    stop_waits: bool = False
+
+
+class Toolbox(Protocol):
+    """The device's own tools, as the model may see them."""
+
+    def specs(self) -> Sequence[ToolSpec]:
+        """Tools known now; empty until the device has listed them."""
+
+    async def call(self, call: ToolCall) -> str:
+        """Runs one tool and returns its text. A failing tool returns a sentence saying so; never raises but on cancel."""
+
+
+class Channel(Protocol):
+    """One device's open channel. All sends return at once; a peer that does not read is closed by the channel itself."""
+
+    device_id: str
+    client_id: str
+    session_id: str
+    traits: DeviceTraits
+    tools: Toolbox
+
+    @property
+    def last_sent_s(self) -> float:
+        """Loop time of the last text or audio sent (the device gives up on a channel silent for 120 s)."""
+
+    def stt(self, text: str) -> None: ...
+
+    def tts_start(self) -> None: ...
+
+    def sentence_start(self, text: str) -> None: ...
+
+    def tts_stop(self) -> None: ...
+
+    def emotion(self, name: str) -> None: ...
+
+    def alert(self, status: str, message: str, emotion: str) -> None: ...
+
+    def keep_alive(self) -> None:
+        """Any message that the device ignores but counts as life."""
+
+    def send_audio(self, payload: bytes, timestamp_ms: int) -> bool:
+        """One Opus packet. False when the socket is congested: nothing was sent, try later."""
+
+    def close(self, reason: CloseReason) -> None:
+        """Closes after what was sent has left; at most a second later the connection is gone."""
+
+
+class DeviceSession(Protocol):
+    """What the device side calls: implemented by conversation.session.Session."""
+
+    def device_event(self, event: DeviceEvent) -> None: ...
+
+    def audio(self, packet: OpusPacket) -> None: ...
+
+    async def run(self) -> None:
+        """Serves the device until `closed` is called or the conversation closes the channel."""
+
+    def closed(self, reason: CloseReason) -> None:
+        """The channel is gone."""
+
+
+class Voice(Protocol):
+    """A role's voice at the device's format."""
+
+    name: str
+
+    def speak(self, text: str) -> AsyncIterator[bytes]:
+        """Opus packets of one piece of text, each `traits.downlink.frame_ms` long. Raises EngineError."""
