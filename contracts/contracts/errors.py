@@ -1,11 +1,11 @@
 """Errors that cross a port, and what each one means to the person in front of the toy.
 
-    ZhiyinError                 code, and a sentence a person can act on
-    └── EngineError             an engine did not do its work
-        ├── EngineUnavailable   not reachable, not installed, not configured, or refused the key
-        ├── EngineTimeout       no answer, or no next piece of it, before the deadline
-        ├── EngineBusy          refused because it is full; trying again later may help
-        └── EngineFailed        answered with something we cannot use
+ZhiyinError                 code, and a sentence a person can act on
+└── EngineError             an engine did not do its work
+    ├── EngineUnavailable   not reachable, not installed, not configured, or refused the key
+    ├── EngineTimeout       no answer, or no next piece of it, before the deadline
+    ├── EngineBusy          refused because it is full; trying again later may help
+    └── EngineFailed        answered with something we cannot use
 """
 
 from __future__ import annotations

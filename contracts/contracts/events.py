@@ -56,7 +56,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageReached(SessionEvent):
-    """A turn (or the listening before it, `turn_id` "") reached a stage. `detail` is an engine or tool name, never words."""
+    """A turn (or the listening before it, `turn_id` "") reached a stage. `detail` names an engine or tool."""
 
     turn_id: str
     stage: Stage

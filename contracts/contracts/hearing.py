@@ -6,7 +6,7 @@ never audio: whoever sent the packets still has them.
 
 Life of one utterance, all with the same `revision` counter:
 
-    SpeechStarted . Pause(text, revision 1) . SpeechResumed(revision 2) . Pause(text, revision 2) . Utterance(revision 2)
+    SpeechStarted . Pause(revision 1) . SpeechResumed(revision 2) . Pause(revision 2) . Utterance(revision 2)
 
 `revision` starts at 1 for each utterance and rises by one whenever speech resumes after a Pause. A Pause is a guess
 ("this may be all") and commits to nothing; the Utterance is final. After an Utterance in `auto` or `manual` mode the
@@ -127,7 +127,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class NothingHeard:
-    """A listen ended without words: `reason` is "no_speech", "no_words" or "rejected" (not a sentence the engine knows)."""
+    """A listen ended without words: `reason` is "no_speech", "no_words" or "rejected" (not trusted)."""
 
     reason: str
     end_sample: int

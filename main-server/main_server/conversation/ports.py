@@ -1,9 +1,9 @@
-"""What a conversation needs from the world: a channel to the device, a voice, tools. Implemented outside, in `device`."""
+"""What a conversation needs from the world: a channel to the device, a voice, tools. Implemented in `device`."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -63,8 +63,8 @@ class DeviceTraits:
     waits until everything has played.
     """
 
-    downlink: OpusFormat = OpusFormat(24_000, 60)
-    uplink: OpusFormat = OpusFormat(16_000, 60)
+    downlink: OpusFormat = field(default_factory=lambda: OpusFormat(24_000, 60))
+    uplink: OpusFormat = field(default_factory=lambda: OpusFormat(16_000, 60))
     lead_frames: int = 3
     settle_ms: int = 90
     stop_waits: bool = False
@@ -77,11 +77,11 @@ class Toolbox(Protocol):
         """Tools known now; empty until the device has listed them."""
 
     async def call(self, call: ToolCall) -> str:
-        """Runs one tool and returns its text. A failing tool returns a sentence saying so; never raises but on cancel."""
+        """Runs one tool and returns its text. A failing tool returns a sentence that says so."""
 
 
 class Channel(Protocol):
-    """One device's open channel. All sends return at once; a peer that does not read is closed by the channel itself."""
+    """One device's open channel. Sends return at once; a peer that does not read is closed by the channel itself."""
 
     device_id: str
     client_id: str
