@@ -1,0 +1,171 @@
+"""Playback: one reply's Opus packets on an absolute clock, and the ledger of what the person has heard of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from main_server.conversation.heard import heard_part
+from main_server.conversation.ports import Channel
+
+AHEAD_FRAMES = 40
+"""Packets made ahead of the clock before the voice engine has to wait: 2.4 s at 60 ms, some 10 kB."""
+
+CONGESTED_RETRY_S = 0.02
+
+
+@dataclass(slots=True)
+class Clause:
+    """One piece of the reply as it is spoken. `made` packets exist so far, `sent` of them have left."""
+
+    text: str
+    emotion: str | None = None
+    ends_sentence: bool = True
+    made: int = 0
+    sent: int = 0
+    complete: bool = False  # the voice has made all of it
+    announced: bool = False  # subtitle and face were sent
+
+
+@dataclass(slots=True)
+class Pacer:
+    """When the next packet is due. Pure: times in, times out (seconds).
+
+    The device plays one frame per `frame_s`. A packet may leave when no more than `lead_frames` frames would then be
+    waiting on the device, so `send(i) = t0 + max(0, i - lead) * frame` (PROTOCOL 2.6) as long as packets are there in
+    time. When they are not, the clock holds: what comes late is never sent as a burst beyond the lead.
+    """
+
+    frame_s: float
+    lead_frames: int
+    plays_until_s: float = 0.0
+
+    def due_s(self) -> float:
+        """The earliest moment for the next packet."""
+        return self.plays_until_s - self.lead_frames * self.frame_s
+
+    def sent(self, now_s: float) -> bool:
+        """Counts one packet as sent at `now_s`. False when the device had run dry before it.
+
+        Less than a frame late is jitter of this machine: the clock keeps its grid. Later than that, it starts anew.
+        """
+        dry = now_s >= self.plays_until_s + self.frame_s
+        began = self.plays_until_s > 0
+        self.plays_until_s = (now_s if dry else self.plays_until_s) + self.frame_s
+        return not (dry and began)
+
+
+@dataclass(slots=True)
+class Playback:
+    """Sends one reply to the device: `put` from the voice's side, `run` as the one task that paces.
+
+    `on_first_frame` is called once, at the moment the first packet leaves.
+    """
+
+    channel: Channel
+    on_first_frame: Callable[[], None]
+    not_before_s: float  # PROTOCOL 2.6: frames right behind `tts start` are lost
+    clauses: list[Clause] = field(default_factory=list)
+    dry_spells: int = 0
+    last_sent_s: float = 0.0
+    _pacer: Pacer = field(init=False)
+    _waiting: deque[tuple[Clause, bytes]] = field(default_factory=deque)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _room: asyncio.Event = field(default_factory=asyncio.Event)
+    _ended: bool = False
+    _muted: bool = False
+    _frames: int = 0
+
+    def __post_init__(self) -> None:
+        traits = self.channel.traits
+        self._pacer = Pacer(traits.downlink.frame_ms / 1000, traits.lead_frames)
+        self._room.set()
+
+    @property
+    def started(self) -> bool:
+        """Whether any packet has left."""
+        return self._frames > 0
+
+    @property
+    def plays_until_s(self) -> float:
+        """Loop time at which the device will have played all that was sent."""
+        return self._pacer.plays_until_s
+
+    def begin(self, clause: Clause) -> None:
+        """The packets put from now on belong to this clause."""
+        self.clauses.append(clause)
+
+    async def put(self, packet: bytes) -> None:
+        """Adds a packet of the newest clause; waits while AHEAD_FRAMES are ahead of the clock."""
+        while len(self._waiting) >= AHEAD_FRAMES:
+            self._room.clear()
+            await self._room.wait()
+        clause = self.clauses[-1]
+        clause.made += 1
+        self._waiting.append((clause, packet))
+        self._changed.set()
+
+    def mute(self) -> None:
+        """Not one more frame leaves. What was sent stays in the ledger."""
+        self._muted = True
+
+    def end(self) -> None:
+        """No more packets will come: `run` returns when all have been sent."""
+        self._ended = True
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Paces until `end` was called and everything has left. Cancelling it stops within the frame."""
+        loop = asyncio.get_running_loop()
+        while await self._something_waits():
+            due_s = max(self._pacer.due_s(), self.not_before_s)
+            delay_s = due_s - loop.time()
+            if delay_s > 0:
+                await asyncio.sleep(delay_s)
+            clause, packet = self._waiting[0]
+            if self._muted:
+                return
+            if not clause.announced:
+                self._announce(clause)
+            if not self.channel.send_audio(packet, self._timestamp_ms()):
+                await asyncio.sleep(CONGESTED_RETRY_S)
+                continue
+            self._waiting.popleft()
+            self._room.set()
+            self._count_sent(clause, loop.time())
+
+    def heard_text(self) -> str:
+        """What the person has heard, or will when the device has played out the frames it holds."""
+        return "".join(
+            heard_part(clause.text, clause.sent, clause.made if clause.complete else None, self._pacer.frame_s * 1000)
+            for clause in self.clauses
+        ).strip()
+
+    async def _something_waits(self) -> bool:
+        while not self._waiting:
+            if self._ended:
+                return False
+            self._changed.clear()
+            await self._changed.wait()
+        return True
+
+    def _announce(self, clause: Clause) -> None:
+        if clause.emotion is not None:
+            self.channel.emotion(clause.emotion)
+        self.channel.sentence_start(clause.text.strip())
+        clause.announced = True
+
+    def _count_sent(self, clause: Clause, now_s: float) -> None:
+        if not self._pacer.sent(now_s):
+            self.dry_spells += 1
+        clause.sent += 1
+        self._frames += 1
+        self.last_sent_s = now_s
+        if self._frames == 1:
+            self.on_first_frame()
+
+    def _timestamp_ms(self) -> int:
+        """Unique and non-zero for each packet of a turn (PROTOCOL 2.7, 3.3), on the downlink's own clock."""
+        return (int(self.channel.traits.downlink.frame_ms) * (self._frames + 1)) & 0xFFFFFFFF

@@ -1,0 +1,73 @@
+"""A reply being spoken: clauses in, sound at the device. One task makes speech, one paces it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from contracts.errors import EngineError
+from main_server.conversation.closing import closing
+from main_server.conversation.playback import Clause, Playback
+from main_server.conversation.ports import Channel, Voice
+from main_server.conversation.sentences import Piece
+
+CLAUSES_AHEAD = 32
+"""Clauses written but not yet spoken; the model waits when it is that far ahead."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """What a turn says. `say` queues a clause; leaving `speaking(...)` waits until all of it has been sent."""
+
+    channel: Channel
+    voice: Voice
+    playback: Playback
+    on_first_speech: Callable[[], None]
+    written: list[str] = field(default_factory=list)
+    voice_failed: bool = False
+    _clauses: asyncio.Queue[Clause | None] = field(default_factory=lambda: asyncio.Queue(CLAUSES_AHEAD))
+
+    async def say(self, piece: Piece) -> None:
+        """Speaks a piece after what was said before it."""
+        self.written.append(piece.text)
+        await self._clauses.put(Clause(piece.text, piece.emotion, piece.ends_sentence))
+
+    @property
+    def text(self) -> str:
+        """All that was written so far, heard or not."""
+        return "".join(self.written).strip()
+
+    async def finish(self) -> None:
+        """Nothing more will be said."""
+        await self._clauses.put(None)
+
+    async def make_speech(self) -> None:
+        """Turns clauses into packets, in order; the next one is made while the one before plays."""
+        while (clause := await self._clauses.get()) is not None:
+            self.playback.begin(clause)
+            try:
+                await self._speak(clause)
+            except EngineError:
+                self.voice_failed = True
+                raise
+        self.playback.end()
+
+    async def _speak(self, clause: Clause) -> None:
+        async with closing(self.voice.speak(clause.text)) as packets:
+            async for packet in packets:
+                if clause.made == 0:
+                    self.on_first_speech()
+                await self.playback.put(packet)
+        clause.complete = True
+
+
+@asynccontextmanager
+async def speaking(reply: Reply) -> AsyncIterator[Reply]:
+    """Runs the reply's two tasks around the block that writes it. Cancelling the block stops both at once."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(reply.make_speech(), name="make-speech")
+        tasks.create_task(reply.playback.run(), name="play")
+        yield reply
+        await reply.finish()

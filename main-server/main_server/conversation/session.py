@@ -1,0 +1,313 @@
+"""A session: one device's live connection. It orders what device and ears tell it into turns, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from dataclasses import dataclass, field
+
+from contracts.audio import OpusPacket
+from contracts.errors import EngineFailed
+from contracts.events import EventSink, Stage, StageReached
+from contracts.hearing import (
+    Hearing,
+    HearingEvent,
+    HearingFailed,
+    HearingSession,
+    ListenMode,
+    NothingHeard,
+    OpenHearing,
+    Pause,
+    SpeechResumed,
+    SpeechStarted,
+    Utterance,
+)
+from main_server.conversation.history import History
+from main_server.conversation.phrases import goodbye, greeting, is_exit, is_wake_word
+from main_server.conversation.ports import (
+    Abort,
+    Channel,
+    CloseReason,
+    Detect,
+    DeviceEvent,
+    ListenStart,
+    ListenStop,
+)
+from main_server.conversation.role import Role
+from main_server.conversation.turn import Engines, Turn
+
+log = logging.getLogger(__name__)
+
+INBOX_EVENTS = 256
+"""Events that may wait while a turn is being stopped. A device that sends more than that loses the newest ones."""
+
+STOP_TURN_S = 3.0
+"""How long a cancelled turn may take to close its requests before the next one begins anyway."""
+
+KEEP_ALIVE_S = 100.0
+"""A device takes a channel on which the server sent nothing for 120 s for dead (PROTOCOL 2.8)."""
+
+GREET_AFTER_S = 0.3
+"""A stock board sends `listen start` right behind `detect`; one that does not is greeted after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """`idle_s`: quiet time after which the toy says goodbye and the server closes the channel."""
+
+    idle_s: float = 100.0
+
+
+@dataclass(slots=True)
+class Session:
+    """Implements ports.DeviceSession. Tasks: `run`, and during a turn the turn, its speech and its playback."""
+
+    channel: Channel
+    hearing: Hearing
+    engines: Engines
+    role: Role
+    emit: EventSink
+    endpointing: str = "adaptive"
+    limits: SessionLimits = field(default_factory=SessionLimits)
+    _inbox: asyncio.Queue[DeviceEvent | HearingEvent | CloseReason] = field(
+        default_factory=lambda: asyncio.Queue(INBOX_EVENTS)
+    )
+    _ears: HearingSession | None = None
+    _mode: ListenMode | None = None
+    _history: History = field(init=False)
+    _turn: Turn | None = None
+    _turn_task: asyncio.Task[None] | None = None
+    _turn_numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _woken_by: str = ""
+    _quiet_since_s: float = 0.0
+    _speech_under_way: bool = False
+    _closing: CloseReason | None = None
+
+    def __post_init__(self) -> None:
+        self._history = History(self.role.persona, max_turns=self.role.history_turns)
+
+    # -- called by the device side; never blocks -----------------------------------------------------------------
+
+    def device_event(self, event: DeviceEvent) -> None:
+        """A control message of the device. Sound stops at once; the rest happens in order in `run`."""
+        if isinstance(event, Abort) and self._turn is not None:
+            self._turn.hush()
+        self._put(event)
+
+    def audio(self, packet: OpusPacket) -> None:
+        """One Opus packet; nothing listens until the device said `listen start`."""
+        if self._ears is not None:
+            self._ears.packets((packet,))
+
+    def closed(self, reason: CloseReason) -> None:
+        """The channel is gone: whatever is under way stops."""
+        self._closing = self._closing or reason
+        if self._turn is not None:
+            self._turn.hush()
+        self._put(reason)
+
+    async def run(self) -> None:
+        """Serves the device until its channel closes."""
+        loop = asyncio.get_running_loop()
+        self._quiet_since_s = loop.time()
+        self._ears = await self.hearing.open(
+            OpenHearing(
+                session_id=self.channel.session_id,
+                audio=self.channel.traits.uplink,
+                language=self.role.language,
+                patience=self.role.patience,
+                endpointing=self.endpointing,
+            ),
+            self._put,
+        )
+        try:
+            while self._closing is None:
+                event = await self._next_event()
+                if event is None:
+                    await self._grown_quiet()
+                else:
+                    await self._handle(event)
+        finally:
+            await self._stop_turn()
+            await self._ears.close()
+
+    # -- what happens, in order ----------------------------------------------------------------------------------
+
+    async def _handle(self, event: DeviceEvent | HearingEvent | CloseReason) -> None:
+        match event:
+            case ListenStart(mode):
+                await self._listen(mode)
+            case ListenStop():
+                self._hear().stop()
+            case Detect(text):
+                await self._detected(text)
+            case Abort():
+                await self._stop_turn()
+            case SpeechStarted():
+                self._speech_under_way = True
+                self._tell(Stage.SPEECH_STARTED)
+            case Pause():
+                self._tell(Stage.PAUSED)
+            case SpeechResumed():
+                pass  # the utterance goes on; drafts will care
+            case Utterance():
+                await self._heard(event)
+            case NothingHeard():
+                self._settle()
+            case HearingFailed(code, message, engine):
+                log.warning("recogniser failed", extra={**self._ids(), "code": code, "engine": engine, "why": message})
+                await self._stop_turn()
+                self._begin_turn("speech", "", failure=EngineFailed(message, engine=engine, code=code))
+            case CloseReason():
+                pass  # `run` sees `_closing`
+
+    async def _listen(self, mode: ListenMode) -> None:
+        self._mode = mode
+        if self._turn is not None and not self._is_preface(self._turn):
+            await self._stop_turn()
+        if self._woken_by:
+            self._greet()
+        if self._turn is None or mode is ListenMode.REALTIME:
+            self._hear().listen(mode)
+        self._settle()
+
+    async def _detected(self, text: str) -> None:
+        await self._stop_turn()
+        self._hear().reset()  # what was recorded while waking is not an utterance
+        if not is_wake_word(text, self.role.wake_words):
+            self._begin_turn("text", text)
+        elif self.role.greet:
+            self._woken_by = text
+            asyncio.get_running_loop().call_later(GREET_AFTER_S, self._greet)
+
+    async def _heard(self, utterance: Utterance) -> None:
+        await self._stop_turn()
+        self._begin_turn("speech", utterance.text, utterance=utterance)
+
+    def _greet(self) -> None:
+        if self._woken_by and self._turn is None and self._closing is None:
+            self._begin_turn("wake", self._woken_by, scripted=greeting(self._woken_by))
+        self._woken_by = ""
+
+    async def _grown_quiet(self) -> None:
+        """Nothing happened for `idle_s`: say goodbye if the device is listening, else just close."""
+        if self._speech_under_way:  # somebody is in the middle of a long sentence
+            self.channel.keep_alive()
+            self._settle(speech_under_way=True)
+        elif self._mode in (ListenMode.AUTO, ListenMode.REALTIME) and self._closing is None:
+            self._begin_turn("idle", "", scripted=goodbye(self._history.language), last=CloseReason.IDLE)
+        else:
+            self._close(CloseReason.IDLE)
+
+    # -- turns ---------------------------------------------------------------------------------------------------
+
+    def _begin_turn(
+        self,
+        trigger: str,
+        text: str,
+        *,
+        utterance: Utterance | None = None,
+        scripted: str = "",
+        failure: EngineFailed | None = None,
+        last: CloseReason | None = None,
+    ) -> None:
+        if trigger in ("speech", "text") and is_exit(text, self.role.exit_phrases):
+            scripted, last = goodbye(text), CloseReason.GOODBYE
+        turn = Turn(
+            channel=self.channel,
+            engines=self.engines,
+            history=self._history,
+            emit=self.emit,
+            turn_id=f"{self.channel.session_id}-{next(self._turn_numbers)}",
+            trigger=trigger,
+            user_text=text,
+            heard_at_s=asyncio.get_running_loop().time(),
+            utterance=utterance,
+            scripted=scripted,
+            failure=failure,
+            ends_conversation=last is not None,
+        )
+        self._speech_under_way = False
+        if self._mode is not ListenMode.REALTIME:
+            self._hear().reset()  # the device's microphone is off while it speaks; stray packets are nobody's words
+        self._turn = turn
+        self._turn_task = asyncio.create_task(self._run_turn(turn, last), name=f"turn {turn.turn_id}")
+
+    async def _run_turn(self, turn: Turn, last: CloseReason | None) -> None:
+        try:
+            await turn.take_turn()
+        except Exception:  # the outermost edge of a turn: a bug of ours ends this turn, never the session
+            log.exception("turn broke", extra={**self._ids(), "turn_id": turn.turn_id})
+        finally:
+            if self._turn is turn:
+                self._turn = self._turn_task = None
+            self._settle()
+        if last is not None:
+            self._close(last)
+
+    async def _stop_turn(self) -> None:
+        """Cancels the turn under way and waits until it has really stopped."""
+        task = self._turn_task
+        if task is None or self._turn is None:
+            return
+        self._turn.hush()
+        task.cancel()
+        await asyncio.wait((task,), timeout=STOP_TURN_S)
+        self._turn = self._turn_task = None
+
+    def _is_preface(self, turn: Turn) -> bool:
+        """Typed text and wake words come before `listen start`; that start does not interrupt their answer."""
+        return turn.trigger in ("text", "wake") and not turn.sound_has_left
+
+    # -- small things --------------------------------------------------------------------------------------------
+
+    async def _next_event(self) -> DeviceEvent | HearingEvent | CloseReason | None:
+        """The next event, or None when the session has been quiet for too long."""
+        loop = asyncio.get_running_loop()
+        while True:
+            quiet_at_s = self._quiet_since_s + self.limits.idle_s
+            silent_at_s = self.channel.last_sent_s + KEEP_ALIVE_S
+            try:
+                async with asyncio.timeout_at(min(quiet_at_s, silent_at_s)):
+                    return await self._inbox.get()
+            except TimeoutError:
+                if silent_at_s <= loop.time():
+                    self.channel.keep_alive()
+                if self._turn is not None:
+                    self._settle()
+                elif self._quiet_since_s + self.limits.idle_s <= loop.time():
+                    return None
+
+    def _put(self, event: DeviceEvent | HearingEvent | CloseReason) -> None:
+        try:
+            self._inbox.put_nowait(event)
+        except asyncio.QueueFull:
+            log.warning("inbox full, event dropped", extra={**self._ids(), "event_kind": type(event).__name__})
+
+    def _hear(self) -> HearingSession:
+        assert self._ears is not None, "ears are opened before the first event is handled"
+        return self._ears
+
+    def _settle(self, *, speech_under_way: bool = False) -> None:
+        self._quiet_since_s = asyncio.get_running_loop().time()
+        self._speech_under_way = speech_under_way
+
+    def _close(self, reason: CloseReason) -> None:
+        self._closing = self._closing or reason
+        self.channel.close(reason)
+        self._put(reason)
+
+    def _tell(self, stage: Stage) -> None:
+        self.emit(
+            StageReached(
+                at_s=asyncio.get_running_loop().time(),
+                device_id=self.channel.device_id,
+                session_id=self.channel.session_id,
+                turn_id="",
+                stage=stage,
+            )
+        )
+
+    def _ids(self) -> dict[str, str]:
+        return {"device_id": self.channel.device_id, "session_id": self.channel.session_id}

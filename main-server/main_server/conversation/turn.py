@@ -1,0 +1,254 @@
+"""A turn: what was heard becomes a reply. Interrupting a turn is cancelling its task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from contracts.errors import EngineError
+from contracts.events import EventSink, Outcome, Stage, TurnEnded
+from contracts.hearing import Utterance
+from contracts.language_model import LanguageModel, ToolCall, Usage, Words
+from main_server.conversation.closing import closing
+from main_server.conversation.history import History
+from main_server.conversation.phrases import apology
+from main_server.conversation.playback import Playback
+from main_server.conversation.ports import Channel, Voice
+from main_server.conversation.reply import Reply, speaking
+from main_server.conversation.sentences import Piece, SentenceSplitter
+from main_server.conversation.stopwatch import Stopwatch
+
+MAX_TOOL_ROUNDS = 5
+TURN_LIMIT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What answers in this session. `spare_voice` speaks the apology when `voice` is the one that failed."""
+
+    model: LanguageModel
+    voice: Voice
+    spare_voice: Voice
+    recogniser: str = ""
+
+
+@dataclass(slots=True)
+class Turn:
+    """One exchange under way. `trigger` is "speech", "text", "wake" or "idle"; `scripted` needs no model."""
+
+    channel: Channel
+    engines: Engines
+    history: History
+    emit: EventSink
+    turn_id: str
+    trigger: str
+    user_text: str
+    heard_at_s: float
+    utterance: Utterance | None = None
+    scripted: str = ""
+    failure: EngineError | None = None  # the ears failed: all there is to say is sorry
+    error_code: str = ""
+    ends_conversation: bool = False
+    outcome: Outcome = Outcome.COMPLETED
+    reply: Reply = field(init=False)
+    _watch: Stopwatch = field(init=False)
+    _usage: Usage = field(default_factory=Usage)
+    _tools_called: list[str] = field(default_factory=list)
+    _started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _apologised: str = ""
+    _playing: Playback = field(init=False)
+    _stopped: bool = False
+
+    def __post_init__(self) -> None:
+        self._watch = Stopwatch(self.channel, self.emit, self.turn_id, self.heard_at_s)
+        self.reply = self._new_reply(self.engines.voice, settle_from_s=self.heard_at_s)
+
+    @property
+    def sound_has_left(self) -> bool:
+        """Whether the device has been sent any sound of this turn."""
+        return self.reply.playback.started
+
+    def hush(self) -> None:
+        """Stops the sound within the frame and tells the device so; the task itself is cancelled by its owner."""
+        self._playing.mute()
+        self._stop_speaking()
+
+    async def take_turn(self) -> None:
+        """Understand, think, speak, play. Ends with one `tts stop` (or the channel closing) and one TurnEnded."""
+        self._watch.reached(Stage.HEARD)
+        if self.user_text and self.trigger != "wake":
+            self.history.add_user(self.user_text)
+            self.channel.stt(self.user_text)
+        self.channel.tts_start()
+        try:
+            async with asyncio.timeout(TURN_LIMIT_S):
+                await self._answer()
+        except asyncio.CancelledError:
+            self.outcome = Outcome.INTERRUPTED
+            self._watch.reached(Stage.INTERRUPTED)
+            raise
+        except (EngineError, TimeoutError) as error:
+            await self._apologise(error)
+        finally:
+            self._end()
+
+    async def _answer(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+        try:
+            async with speaking(self.reply), aclosing(self._think()) as words:
+                async for piece in self._into_pieces(words):
+                    await self.reply.say(piece)
+        except BaseExceptionGroup as failures:
+            raise _first_cause(failures) from failures
+        await self._until_it_may_stop(self.reply.playback)
+
+    async def _think(self) -> AsyncIterator[str]:
+        """The model's words; tools it calls are run in between, their results shown to it, until it only talks."""
+        if self.scripted:
+            yield self.scripted
+            return
+        for _ in range(MAX_TOOL_ROUNDS):
+            said: list[str] = []
+            calls: list[ToolCall] = []
+            answer = self.engines.model.reply(self.history.messages(), self.channel.tools.specs())
+            async with closing(answer) as events:  # leaving it closes the request
+                async for event in events:
+                    match event:
+                        case Words(text):
+                            self._watch.reached_once(Stage.FIRST_TOKEN)
+                            said.append(text)
+                            yield text
+                        case ToolCall():
+                            calls.append(event)
+                        case Usage(prompt_tokens, completion_tokens):
+                            self._count(prompt_tokens, completion_tokens)
+            if not calls:
+                return
+            await self._run_tools("".join(said), calls)
+
+    async def _run_tools(self, said: str, calls: list[ToolCall]) -> None:
+        self.history.add_calls(said, calls)
+        for call in calls:
+            self._tools_called.append(call.name)
+            self._watch.reached(Stage.TOOL_CALLED, call.name)
+            self.history.add_result(call, await self.channel.tools.call(call))
+
+    async def _into_pieces(self, words: AsyncIterator[str]) -> AsyncIterator[Piece]:
+        splitter = SentenceSplitter()
+        async for text in words:
+            for piece in splitter.push(text):
+                self._watch.reached_once(Stage.FIRST_CLAUSE)
+                yield piece
+        for piece in splitter.flush():
+            self._watch.reached_once(Stage.FIRST_CLAUSE)
+            yield piece
+
+    async def _apologise(self, error: EngineError | TimeoutError) -> None:
+        """Tells the person, in the voice that still works; the event carries the code for everybody else."""
+        self.outcome = Outcome.FAILED
+        self.error_code = error.code if isinstance(error, EngineError) else "turn_timeout"
+        self._watch.reached(Stage.APOLOGISED, getattr(error, "engine", ""))
+        self._apologised = apology(self.error_code, self.user_text)
+        voice = self.engines.spare_voice if self.reply.voice_failed else self.engines.voice
+        try:
+            await self._say_behind(self._apologised, voice)
+        except EngineError:
+            if voice is self.engines.spare_voice:
+                return self.channel.alert("Zhiyin", self._apologised, "sad")
+            await self._say_behind(self._apologised, self.engines.spare_voice)
+
+    async def _say_behind(self, text: str, voice: Voice) -> None:
+        """Says one prepared text behind whatever was sent so far."""
+        now_s = asyncio.get_running_loop().time()
+        not_before_s = max(now_s, self._playing.plays_until_s)
+        spoken = self._new_reply(voice, settle_from_s=self.heard_at_s, not_before_s=not_before_s)
+        try:
+            async with speaking(spoken):
+                await spoken.say(Piece(text, None, True))
+        except BaseExceptionGroup as failures:
+            raise _first_cause(failures) from failures
+        await self._until_it_may_stop(spoken.playback)
+
+    async def _until_it_may_stop(self, playback: Playback) -> None:
+        """Old firmware wipes its queue at `tts stop`, and a closed channel must not cut the last words off."""
+        traits = self.channel.traits
+        if not playback.started or not (traits.stop_waits or self.ends_conversation):
+            return
+        frame_s = traits.downlink.frame_ms / 1000
+        wait_until_s = playback.last_sent_s + (traits.lead_frames + 2) * frame_s
+        await asyncio.sleep(max(0.0, wait_until_s - asyncio.get_running_loop().time()))
+
+    def _end(self) -> None:
+        if not (self.ends_conversation and self.outcome is Outcome.COMPLETED):
+            self._stop_speaking()
+        heard = self.reply.playback.heard_text()
+        self.history.add_reply(heard, interrupted=self.outcome is Outcome.INTERRUPTED)
+        self.emit(self._record(heard))
+
+    def _stop_speaking(self) -> None:
+        if not self._stopped:  # one start and one stop per turn
+            self._stopped = True
+            self.channel.tts_stop()
+
+    def _new_reply(self, voice: Voice, *, settle_from_s: float, not_before_s: float = 0.0) -> Reply:
+        settled_s = settle_from_s + self.channel.traits.settle_ms / 1000
+        playback = Playback(
+            self.channel,
+            on_first_frame=lambda: self._watch.reached_once(Stage.FIRST_SOUND, voice.name),
+            not_before_s=max(settled_s, not_before_s),
+        )
+        self._playing = playback
+        return Reply(
+            self.channel,
+            voice,
+            playback,
+            on_first_speech=lambda: self._watch.reached_once(Stage.FIRST_SPEECH, voice.name),
+        )
+
+    def _count(self, prompt_tokens: int, completion_tokens: int) -> None:
+        self._usage = Usage(
+            self._usage.prompt_tokens + prompt_tokens, self._usage.completion_tokens + completion_tokens
+        )
+
+    def _record(self, heard: str) -> TurnEnded:
+        now_s = asyncio.get_running_loop().time()
+        utterance = self.utterance
+        return TurnEnded(
+            at_s=now_s,
+            device_id=self.channel.device_id,
+            session_id=self.channel.session_id,
+            turn_id=self.turn_id,
+            started_at=self._started_at,
+            user_text=self.user_text,
+            reply_text=self.reply.text or self._apologised,
+            heard_text=heard,
+            outcome=self.outcome,
+            trigger=self.trigger,
+            language=utterance.language if utterance else "",
+            emotion=utterance.emotion if utterance else "",
+            error_code=self.error_code,
+            recogniser=self.engines.recogniser if utterance else "",
+            model="" if self.scripted else self.engines.model.name,
+            voice=self.engines.voice.name,
+            prompt_tokens=self._usage.prompt_tokens,
+            completion_tokens=self._usage.completion_tokens,
+            tools=tuple(self._tools_called),
+            timings=self._watch.timings(now_s, utterance),
+        )
+
+
+def _first_cause(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one failure that a TaskGroup wrapped: engine errors first, since others may follow from them."""
+    flat = list(_flatten(failures))
+    return next((error for error in flat if isinstance(error, EngineError)), flat[0])
+
+
+def _flatten(failures: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    flat: list[BaseException] = []
+    for error in failures.exceptions:
+        flat.extend(_flatten(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return flat
