@@ -1,0 +1,1 @@
+"""What lasts: devices, conversations and turns in SQLite or PostgreSQL. Imports contracts only."""

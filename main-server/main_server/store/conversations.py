@@ -1,0 +1,50 @@
+"""Queries about conversations and their turns. Each takes the caller's session; the caller commits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from main_server.store.models import Conversation, Turn
+
+PAGE_ROWS = 50
+
+
+class Conversations:
+    """Conversations and turns as rows."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def by_session(self, session_id: str) -> Conversation | None:
+        """The conversation of one session."""
+        query = select(Conversation).where(Conversation.session_id == session_id)
+        return (await self._session.scalars(query)).one_or_none()
+
+    async def of_device(self, device_key: str, *, limit: int = PAGE_ROWS, offset: int = 0) -> Sequence[Conversation]:
+        """Conversations of the device with the key `device_key` (Device.id) in which something was said, newest first."""
+        query = (
+            select(Conversation)
+            .where(Conversation.device_key == device_key, Conversation.turn_count > 0)
+            .order_by(Conversation.started_at.desc(), Conversation.id)
+            .limit(limit)
+            .offset(offset)
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def turns(self, conversation_id: str, *, limit: int = PAGE_ROWS, offset: int = 0) -> Sequence[Turn]:
+        """Turns of a conversation in the order they were begun."""
+        query = (
+            select(Turn)
+            .where(Turn.conversation_id == conversation_id)
+            .order_by(Turn.started_at, Turn.id)
+            .limit(limit)
+            .offset(offset)
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def delete(self, conversation_id: str) -> None:
+        """Forgets a conversation and all that was said in it."""
+        await self._session.execute(delete(Conversation).where(Conversation.id == conversation_id))

@@ -1,0 +1,122 @@
+"""Opening the database: one engine per process, sessions for reading and for writing, errors with names."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from main_server.store import sqlite
+from main_server.store.errors import DatabaseUnavailable, StoreError
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long a statement waits for another writer."""
+
+FILE_NAME = "zhiyin.db"
+
+_ASYNC_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+
+
+def default_url(data_dir: Path) -> str:
+    """The SQLAlchemy URL of the database that lies in the data folder."""
+    return f"sqlite+aiosqlite:///{(data_dir / FILE_NAME).absolute()}"
+
+
+def read_url(url: str) -> URL:
+    """A URL as people write it, with the driver we use and an absolute path. Raises DatabaseUnavailable."""
+    try:
+        parsed = make_url(url)
+        parsed = parsed.set(drivername=_ASYNC_DRIVERS.get(parsed.drivername, parsed.drivername))
+        parsed.get_dialect()
+    except (SQLAlchemyError, ImportError) as error:
+        raise DatabaseUnavailable(
+            "ZHIYIN_DATABASE_URL is not an address this installation can use; "
+            "write sqlite:////folder/zhiyin.db or leave it empty."
+        ) from error
+    if sqlite.is_sqlite(parsed):
+        file = sqlite.database_file(parsed)
+        if file is not None:
+            return parsed.set(database=str(file))
+    return parsed
+
+
+def make_engine(url: URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, foreign_keys: bool = True) -> AsyncEngine:
+    """An engine for `url`. Values of rows never appear in its errors: they are people's words."""
+    try:
+        if not sqlite.is_sqlite(url):
+            return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
+        engine = create_async_engine(url, hide_parameters=True, connect_args=sqlite.CONNECT_ARGS)
+    except ImportError as error:
+        raise DatabaseUnavailable(f"The driver for this database is not installed: {error.name}.") from error
+    sqlite.set_up(engine, busy_timeout_ms=busy_timeout_ms, foreign_keys=foreign_keys)
+    return engine
+
+
+def explain(error: SQLAlchemyError | OSError, url: URL) -> StoreError:
+    """The named error for what the driver raised; its sentence holds no password and no row."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if sqlite.is_sqlite(url):
+        return sqlite.explain(str(cause), url.database or "in memory")
+    return DatabaseUnavailable(f"The database {url.render_as_string()} failed: {type(cause).__name__}.")
+
+
+class Database:
+    """The open database of this process."""
+
+    def __init__(self, url: URL, engine: AsyncEngine) -> None:
+        self.url = url
+        self.engine = engine
+        self._write_engine = engine.execution_options(**{sqlite.WRITES: True})
+        self._reading = async_sessionmaker(engine, expire_on_commit=False)
+        self._writing = async_sessionmaker(self._write_engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session for queries; it never commits. Raises StoreError."""
+        with self._named_errors():
+            async with self._reading() as session:
+                yield session
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """A session that commits when its block ends well and rolls back otherwise. Raises StoreError."""
+        with self._named_errors():
+            async with self._writing.begin() as session:
+                yield session
+
+    @asynccontextmanager
+    async def write_connection(self) -> AsyncIterator[AsyncConnection]:
+        """Like `writing`, without the ORM; raises what SQLAlchemy raises, since its caller tells errors apart."""
+        async with self._write_engine.begin() as connection:
+            yield connection
+
+    async def check(self) -> None:
+        """Asks the database for an answer. Raises StoreError."""
+        async with self.reading() as session:
+            await session.execute(text("SELECT 1"))
+
+    def explain(self, error: SQLAlchemyError | OSError) -> StoreError:
+        return explain(error, self.url)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, OSError) as error:
+            raise explain(error, self.url) from error
+
+
+def open_database(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Database:
+    """Opens `url`, makes the folder of a file; connects at the first use. Raises StoreError."""
+    parsed = read_url(url)
+    file = sqlite.database_file(parsed) if sqlite.is_sqlite(parsed) else None
+    if file is not None:
+        sqlite.prepare_file(file)
+    return Database(parsed, make_engine(parsed, busy_timeout_ms=busy_timeout_ms))
