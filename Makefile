@@ -1,0 +1,39 @@
+# Zhiyin 知音. `make` lists every command.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench soak format clean
+
+help: ## List every command
+	@echo "Zhiyin 知音"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: ## Make .venv and install what `make run` needs (seconds when nothing changed)
+	@PYTHON=$(PYTHON) sh scripts/setup.sh base
+
+run: setup ## Start everything on this machine: console, OTA, toys
+	@ZHIYIN_HOST=$${ZHIYIN_HOST:-0.0.0.0} $(BIN)/zhiyin serve
+
+test: ## Install what tests need (no torch) and run them all
+	@PYTHON=$(PYTHON) sh scripts/setup.sh test
+	@$(BIN)/python -m pytest
+
+check: ## Lint, format, types
+	@PYTHON=$(PYTHON) sh scripts/setup.sh test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: ## Measure latency, CPU and memory with simulated toys (docs/performance.md)
+	@PYTHON=$(PYTHON) sh scripts/setup.sh test
+	@$(BIN)/python bench/run.py
+
+format: ## Format and mend what can be mended
+	@PYTHON=$(PYTHON) sh scripts/setup.sh test
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean: ## Remove the virtual environment and caches (never your data)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,122 @@
+"""Every setting of Zhiyin: environment variables ZHIYIN_*, or the same names in .env. Empty means unset."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.errors import ZhiyinError
+
+PREFIX = "ZHIYIN_"
+
+
+class SettingsError(ZhiyinError):
+    """A setting cannot be used; the message names it and says what would be right."""
+
+    code = "bad_setting"
+
+
+def _engine_address(value: str) -> str:
+    if re.fullmatch(r"auto|local:[a-z0-9_-]+|openai\+https?://\S+", value):
+        return value.rstrip("/")
+    raise ValueError("use auto, local:NAME, or openai+http://HOST/v1")
+
+
+def _local_only(value: str) -> str:
+    if value != "local:":
+        raise ValueError("this version runs it inside main-server only: leave it empty or use local:")
+    return value
+
+
+def _endpointing(value: str) -> str:
+    match = re.fullmatch(r"adaptive|fixed:(\d{1,4})", value)
+    if match is None or (match[1] is not None and not 1 <= int(match[1]) <= 5000):
+        raise ValueError("use adaptive, or fixed:MS with 1 to 5000 milliseconds of silence, such as fixed:240")
+    return value
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("use a full address such as http://192.168.1.10:8000")
+    return value.rstrip("/")
+
+
+EngineAddress = Annotated[str, AfterValidator(_engine_address)]
+LocalOnly = Annotated[str, AfterValidator(_local_only)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
+class Settings(BaseSettings):
+    """One settings file turns the single process into something else; only wiring.py reads the addresses."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address the main port listens on; `make run` uses 0.0.0.0.")
+    port: int = Field(8000, ge=0, le=65535, description="The main port: devices, OTA, console, health.")
+    data_dir: Path = Field(Path("data"), description="Everything Zhiyin keeps lies under this folder.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty = SQLite in the data folder.")
+    public_url: WebAddress | None = Field(
+        None, description="Address boards shall use, when it is not the one they called (proxy, port mapping)."
+    )
+    claim: Literal["open"] = Field("open", description="open = any device may talk (the only mode of this version).")
+
+    hearing_url: LocalOnly = Field("local:", description="Where the ears run. local: = inside main-server.")
+    fabric_url: LocalOnly = Field("local:", description="What carries speech work. local: = child processes here.")
+
+    asr: EngineAddress = Field("auto", description="Recogniser: auto, local:pocketsphinx, openai+http(s)://HOST/v1.")
+    asr_model: str = Field("whisper-1", description="Model name for an OpenAI-compatible recogniser.")
+    asr_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
+
+    tts: EngineAddress = Field("auto", description="Voice: auto, local:espeak, openai+http(s)://HOST/v1.")
+    tts_model: str = Field("tts-1", description="Model name for an OpenAI-compatible voice.")
+    tts_voice: str = Field("", description="Voice name: alloy, ... there; an espeak-ng voice such as en-gb here.")
+    tts_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
+
+    llm_url: WebAddress | None = Field(
+        None, description="Any OpenAI-compatible server, such as http://HOST:11434/v1; empty = the offline brain."
+    )
+    llm_model: str = Field("", description="Model name there; needed with ZHIYIN_LLM_URL.")
+    llm_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
+
+    endpointing: Annotated[str, AfterValidator(_endpointing)] = Field(
+        "adaptive", description="When a person has finished: adaptive, or fixed:MS of silence (240 is a good one)."
+    )
+    greeting: bool = Field(True, description="Answer the bare wake word with a greeting.")
+    idle_s: float = Field(
+        100.0, ge=5, le=110, description="Quiet seconds before the toy says goodbye; boards give up at 120."
+    )
+    log: Literal["text", "json"] = Field("text", description="How log lines look.")
+    opus: Literal["auto", "system", "pyav"] = Field(
+        "auto", description="Opus library: the system's libopus, PyAV's wheel, or whichever is there."
+    )
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL that is really used."""
+        return self.database_url or f"sqlite+aiosqlite:///{(self.data_dir / 'zhiyin.db').resolve()}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Reads environment and .env. Raises SettingsError with one sentence per bad setting."""
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentence(problem) for problem in error.errors())) from None
+    if settings.llm_url and not settings.llm_model:
+        raise SettingsError("ZHIYIN_LLM_MODEL is empty: name the model that the server at ZHIYIN_LLM_URL should use.")
+    return settings
+
+
+def _sentence(problem: object) -> str:
+    assert isinstance(problem, dict)
+    name = PREFIX + "_".join(str(part) for part in problem["loc"]).upper()
+    # The value itself is left out: it may be a key typed into the wrong line.
+    return f"{name} cannot be used: {str(problem['msg']).removeprefix('Value error, ')}."
