@@ -160,7 +160,8 @@ def _read_s24(data: bytes) -> NDArray[np.float64]:
     high = np.frombuffer(data, np.uint8).reshape(-1, 3)
     words = np.zeros((len(high), 4), np.uint8)
     words[:, 1:] = high
-    return np.frombuffer(words.tobytes(), "<i4") / 65536.0
+    whole: NDArray[np.int32] = np.frombuffer(words.tobytes(), "<i4")
+    return whole / 65536
 
 
 def _read_s32(data: bytes) -> NDArray[np.float64]:
