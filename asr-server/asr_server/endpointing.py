@@ -1,0 +1,307 @@
+"""Where speech begins and ends. Pure: levels and probabilities in, decisions out; counts samples, knows no clock.
+
+Silero says whether there is speech, energy says where it stopped: the probability stays high for 16-92 ms after the
+voice has gone, so silence is counted from the last voiced 10 ms piece, once Silero agrees that it is silence.
+
+    IDLE --2 windows of speech--> SPEAKING --60 ms quiet--> PAUSED --enough silence--> Commit, IDLE
+                                     ^---2 windows of speech---'   (Resumed, the next revision)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from asr_server.completeness import Completeness
+from asr_server.voicing import PIECE_SAMPLES, WINDOW_SAMPLES, Voicing
+from contracts.audio import HEARING_RATE_HZ
+from contracts.hearing import MAX_UTTERANCE_MS, CommitReason, ListenMode, Patience
+
+SPEECH_PROBABILITY = 0.5
+ROOM_PROBABILITY = 0.35
+"""Below this nobody speaks, and the noise floor learns."""
+
+PAUSE_MS = 60
+MIN_VOICED_MS = 100
+MANUAL_SILENCE_MS = 8_000
+"""A push-to-talk whose release was lost (PROTOCOL 6 B) ends after this much silence."""
+
+_ONSET_WINDOWS = 2
+_RESUME_WINDOWS = 2
+_PIECE_MS = 1000 * PIECE_SAMPLES / HEARING_RATE_HZ
+_PATIENCE = {Patience.QUICK: 0.8, Patience.NORMAL: 1.0, Patience.PATIENT: 1.5}
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Silence from the last voiced sample to the commit, by how finished the text sounds."""
+
+    complete_ms: int = 280
+    unsure_ms: int = 600
+    unfinished_ms: int = 1000
+
+    def for_text(self, completeness: Completeness | None) -> int:
+        """None: the text is not here yet, and the utterance could not leave without it anyway, so there is time."""
+        if completeness is Completeness.COMPLETE:
+            return self.complete_ms
+        return self.unsure_ms if completeness is Completeness.UNSURE else self.unfinished_ms
+
+    @classmethod
+    def parse(cls, endpointing: str, patience: Patience = Patience.NORMAL) -> Thresholds:
+        """From "adaptive" or "fixed:MS" (1 to 5000). Raises ValueError."""
+        kind, _, amount = endpointing.partition(":")
+        if kind == "adaptive" and not amount:
+            factor = _PATIENCE[patience]
+            return cls(*(round(ms * factor) for ms in (cls().complete_ms, cls().unsure_ms, cls().unfinished_ms)))
+        if kind == "fixed" and amount.isascii() and amount.isdigit() and 1 <= int(amount) <= 5000:
+            return cls(int(amount), int(amount), int(amount))
+        raise ValueError(f"endpointing must be adaptive or fixed:MS with MS from 1 to 5000, not {endpointing!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Speech began at `start_sample`, back-dated to the first voiced sample."""
+
+    start_sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Speech stopped at `end_sample`; worth a transcription, commits to nothing."""
+
+    end_sample: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Speech went on at `sample` after a pause; same utterance, new revision."""
+
+    revision: int
+    sample: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The utterance is finished. `silence_ms` lies between its end and the decision, on audio time."""
+
+    revision: int
+    start_sample: int
+    end_sample: int
+    reason: CommitReason
+    silence_ms: float
+
+    @property
+    def truncated(self) -> bool:
+        return self.reason is CommitReason.TOO_LONG
+
+
+@dataclass(frozen=True, slots=True)
+class NoSpeech:
+    """What began was too short to be speech, or the listen ended before any began."""
+
+    end_sample: int
+
+
+Decision = Started | Paused | Resumed | Commit | NoSpeech
+
+
+class _State(Enum):
+    IDLE = auto()
+    SPEAKING = auto()
+    PAUSED = auto()
+
+
+class Endpointing:
+    """The rules for one listen after another. Samples count from the session's first, pieces from the listen's."""
+
+    _completeness: Completeness | None  # of the pause's text; None until it is here
+
+    def __init__(self, thresholds: Thresholds, pause_ms: int = PAUSE_MS) -> None:
+        self._thresholds = thresholds
+        self._pause_ms = pause_ms
+        self._voicing = Voicing()
+        self.begin(ListenMode.AUTO, 0)
+
+    def begin(self, mode: ListenMode, at_sample: int) -> None:
+        """A new listen, whose first sample is `at_sample`. What the room sounds like is remembered."""
+        self._mode = mode
+        self._origin = at_sample
+        self._windows = 0
+        self._probability = 0.0
+        self._voicing.begin()
+        self._await_speech()
+
+    @property
+    def now(self) -> int:
+        """The sample up to which sound was heard, in whole pieces."""
+        return self._sample(self._voicing.count)
+
+    @property
+    def end_sample(self) -> int:
+        """Where the speech of the open utterance ended, as far as is known."""
+        return self._sample(self._end)
+
+    @property
+    def idle(self) -> bool:
+        """No utterance is open."""
+        return self._state is _State.IDLE
+
+    def hear(self, levels_dbfs: Sequence[float], probabilities: Sequence[float]) -> list[Decision]:
+        """One packet: the 10 ms pieces and the 512-sample windows that it completed. Decides inside it, too."""
+        decisions: list[Decision] = []
+        levels = iter(levels_dbfs)
+        arrived = self._voicing.count + len(levels_dbfs)
+        for probability in probabilities:
+            begun = self._window_end
+            self._windows += 1
+            self._add_until(min(arrived, self._window_end), levels)
+            self._window(probability, begun, decisions)
+            self._weigh(decisions)
+        if self._voicing.count < arrived:
+            self._add_until(arrived, levels)
+            self._weigh(decisions)
+        return decisions
+
+    def understood(self, revision: int, completeness: Completeness) -> list[Decision]:
+        """The text of a pause is here, and silence may have lasted long enough for it. Ignored once speech resumed."""
+        decisions: list[Decision] = []
+        if self._state is _State.PAUSED and revision == self._revision:
+            self._completeness = completeness
+            self._weigh(decisions)
+        return decisions
+
+    def release(self) -> list[Decision]:
+        """The listen ends here, whatever was said."""
+        decisions: list[Decision] = []
+        if self._state is _State.PAUSED and self._run > 0:
+            self._resume(decisions)
+        if self._state is _State.IDLE:
+            decisions.append(NoSpeech(self.now))
+            self._await_speech()
+        else:
+            self._finish(CommitReason.RELEASED, decisions)
+        return decisions
+
+    def _await_speech(self) -> None:
+        self._state = _State.IDLE
+        self._from = self._voicing.count  # no utterance reaches back before this piece
+        self._run = 0  # windows of speech in a row that have not been believed yet
+        self._run_from = 0
+        self._start = self._end = self._speech_end = self._from
+        self._voiced = 0
+        self._revision = 1
+        self._completeness = None
+        self._voicing.forget_speaker()
+
+    def _add_until(self, count: int, levels: Iterator[float]) -> None:
+        while self._voicing.count < count:
+            self._voicing.add(next(levels))
+
+    def _window(self, probability: float, first: int, decisions: list[Decision]) -> None:
+        end = self._voicing.count
+        before, self._probability = self._probability, probability
+        if probability < SPEECH_PROBABILITY:
+            if probability < ROOM_PROBABILITY or self._state is _State.PAUSED:
+                self._run = 0
+            if max(probability, before) < ROOM_PROBABILITY:
+                self._voicing.learn_room(first, end)
+            return
+        self._voiced += self._voicing.learn_speech(first, end)
+        if self._state is _State.SPEAKING:
+            self._speech_end = end
+            return
+        if self._run == 0:
+            self._run_from = first
+        self._run += 1
+        if self._state is _State.IDLE and self._run >= self._onset_windows:
+            self._begin_speech(decisions)
+        elif self._state is _State.PAUSED and self._run >= _RESUME_WINDOWS:
+            self._resume(decisions)
+
+    @property
+    def _onset_windows(self) -> int:
+        # Holding the button says that something is being said, so a single window is believed.
+        return 1 if self._mode is ListenMode.MANUAL else _ONSET_WINDOWS
+
+    def _begin_speech(self, decisions: list[Decision]) -> None:
+        self._state = _State.SPEAKING
+        self._start = max(self._from, self._voicing.start_of(self._run_from))
+        self._speech_end = self._voicing.count
+        self._run = 0
+        decisions.append(Started(self._sample(self._start)))
+
+    def _resume(self, decisions: list[Decision]) -> None:
+        self._state = _State.SPEAKING
+        self._revision += 1
+        self._completeness = None
+        self._speech_end = self._voicing.count
+        self._run = 0
+        decisions.append(Resumed(self._revision, self._sample(max(self._end, self._voicing.start_of(self._run_from)))))
+
+    def _weigh(self, decisions: list[Decision]) -> None:
+        """Has there been enough silence by now, or has it gone on for too long?"""
+        if self._state is _State.SPEAKING:
+            self._end = max(self._start, self._voicing.end_of(self._speech_end, self._start))
+            if self._silent and self._silence_ms >= self._pause_ms:
+                self._state = _State.PAUSED
+                self._run = 0
+                decisions.append(Paused(self._sample(self._end), self._revision))
+        if self._state is _State.PAUSED and self._silent and self._silence_ms >= self._needed_ms:
+            complete = self._completeness is Completeness.COMPLETE and self._mode is not ListenMode.MANUAL
+            self._finish(CommitReason.COMPLETE if complete else CommitReason.SILENCE, decisions)
+        elif self._too_long:
+            if self._state is _State.IDLE:
+                decisions.append(NoSpeech(self.now))
+                self._await_speech()
+            else:
+                self._finish(CommitReason.TOO_LONG, decisions)
+
+    @property
+    def _silent(self) -> bool:
+        """Silero agrees, and what it has not judged yet is not loud."""
+        judged = min(self._window_end, self._voicing.count)
+        return (
+            self._probability < SPEECH_PROBABILITY
+            and self._run == 0
+            and not self._voicing.voiced_between(judged, self._voicing.count)
+        )
+
+    @property
+    def _silence_ms(self) -> float:
+        return (self._voicing.count - self._end) * _PIECE_MS
+
+    @property
+    def _needed_ms(self) -> int:
+        if self._mode is ListenMode.MANUAL:
+            return MANUAL_SILENCE_MS
+        return self._thresholds.for_text(self._completeness)
+
+    @property
+    def _too_long(self) -> bool:
+        if self._mode is ListenMode.MANUAL:
+            since = self._from
+        elif self._state is _State.IDLE:
+            return False
+        else:
+            since = self._start
+        return (self._voicing.count - since) * _PIECE_MS >= MAX_UTTERANCE_MS
+
+    def _finish(self, reason: CommitReason, decisions: list[Decision]) -> None:
+        if self._state is _State.SPEAKING and reason is CommitReason.TOO_LONG:
+            self._end = self._voicing.count
+        end = self._sample(self._end)
+        if self._voiced * _PIECE_MS < MIN_VOICED_MS:
+            decisions.append(NoSpeech(end))
+        else:
+            decisions.append(Commit(self._revision, self._sample(self._start), end, reason, self._silence_ms))
+        self._await_speech()
+
+    @property
+    def _window_end(self) -> int:
+        """The piece after the last whole one of the windows judged so far."""
+        return self._windows * WINDOW_SAMPLES // PIECE_SAMPLES
+
+    def _sample(self, piece: int) -> int:
+        return self._origin + piece * PIECE_SAMPLES

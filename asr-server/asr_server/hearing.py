@@ -1,0 +1,333 @@
+"""Ears in this process: Opus decode, Silero, endpointing and the transcriber behind contracts.hearing.
+
+Everything but the transcriber runs inline on the event loop (about 0.3 ms per 60 ms packet); the transcriber's calls
+run in at most one task per session, which exists only while there is work (scribe.py).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from asr_server.completeness import Completeness, completeness
+from asr_server.endpointing import Commit, Decision, Endpointing, NoSpeech, Paused, Resumed, Started, Thresholds
+from asr_server.loudness import Loudness
+from asr_server.scribe import Outcome, Scribe
+from asr_server.voice_activity import SileroModel, VoiceActivity
+from contracts.audio import BYTES_PER_SAMPLE, HEARING_RATE_HZ, OpusPacket
+from contracts.hearing import (
+    Deliver,
+    HearingEvent,
+    HearingFailed,
+    HearingTimings,
+    ListenMode,
+    NothingHeard,
+    OpenHearing,
+    Pause,
+    SpeechResumed,
+    SpeechStarted,
+    Utterance,
+)
+from contracts.transcription import Transcriber, TranscriptionRequest
+from sound.opus import OpusDecoder, OpusError
+
+DEADLINE_S = 10.0
+PRE_ROLL_MS = 300
+MANUAL_PRE_ROLL_MS = 1_000
+"""A button is pressed on purpose, so more of what came before Silero's first speech is kept."""
+
+TAIL_MS = 100
+DTX_BYTES = 3
+"""Packets up to this size carry no sound: the device's encoder was silent (PROTOCOL 2.6)."""
+
+_ONSET_MS = 300  # Silero's delay and the back-dating of a start: kept beyond the pre-roll while nobody speaks
+_MISSED_PACKETS = 16
+
+
+class Decoder(Protocol):
+    """Opus packets to s16le at 16 kHz (sound.opus.OpusDecoder)."""
+
+    def decode(self, payload: bytes) -> bytes:
+        """Raises OpusError for a corrupt packet."""
+
+    def reset(self) -> None: ...
+
+
+class LocalHearing:
+    """Hearing in this process, the `local:` home."""
+
+    def __init__(
+        self,
+        transcriber_for: Callable[[str], Transcriber],
+        model: SileroModel,
+        *,
+        deadline_s: float = DEADLINE_S,
+        new_decoder: Callable[[], Decoder] = OpusDecoder,
+    ) -> None:
+        """`transcriber_for` resolves a recogniser reference (dispatch.Dispatch); `deadline_s` bounds its every call."""
+        self._transcriber_for = transcriber_for
+        self._model = model
+        self._deadline_s = deadline_s
+        self._new_decoder = new_decoder
+
+    async def open(self, request: OpenHearing, deliver: Deliver) -> LocalHearingSession:
+        """Raises EngineUnavailable for a recogniser that is not there, ValueError for a malformed `endpointing`."""
+        thresholds = Thresholds.parse(request.endpointing, request.patience)
+        transcriber = self._transcriber_for(request.recogniser)
+        activity = VoiceActivity(self._model)
+        return LocalHearingSession(
+            request, deliver, transcriber, Endpointing(thresholds), activity, self._new_decoder(), self._deadline_s
+        )
+
+
+class LocalHearingSession:
+    """The ears of one session. An idle one keeps a decoder, Silero's state and under a second of sound."""
+
+    def __init__(
+        self,
+        request: OpenHearing,
+        deliver: Deliver,
+        transcriber: Transcriber,
+        endpointing: Endpointing,
+        activity: VoiceActivity,
+        decoder: Decoder,
+        deadline_s: float,
+    ) -> None:
+        self._request = request
+        self._deliver = deliver
+        self._endpointing = endpointing
+        self._activity = activity
+        self._decoder = decoder
+        self._loudness = Loudness()
+        self._scribe = Scribe(transcriber, deadline_s, self._on_text, self._on_final)
+        self._transcription = TranscriptionRequest(request.session_id, request.language)
+        self._frame_of_silence = bytes(request.audio.frame_ms * HEARING_RATE_HZ // 1000 * BYTES_PER_SAMPLE)
+        self._expecting = ""
+        self._echo: tuple[str, float] = ("", 0.0)
+        self._closed = False
+        self._mode = ListenMode.AUTO
+        self._listening = False
+        self._ended = False  # `stop` came: whatever the mode, no more is heard until the next `listen`
+        self._missed: deque[OpusPacket] | None = None  # arrivals while an AUTO commit waits for its text
+        self._listens = 0  # tells whether a listener has begun another listen while it was told of an event
+        self._sound = _Sound()
+
+    def listen(self, mode: ListenMode) -> None:
+        """Begins afresh: whatever was going on is dropped, without an event."""
+        self.reset()
+        if self._closed:
+            return
+        self._mode = mode
+        self._ended = False
+        self._decoder.reset()
+        self._hear_afresh()
+
+    def packets(self, packets: Sequence[OpusPacket]) -> None:
+        """Decodes and judges each packet in turn; ignored while not listening."""
+        for packet in packets:
+            if self._listening:
+                self._hear(self._decode(packet.payload))
+            elif self._missed is not None:
+                self._missed.append(packet)
+
+    def stop(self) -> None:
+        """The button was released."""
+        self._ended = True
+        self._missed = None
+        if self._listening:
+            self._obey(self._endpointing.release())
+            self._go_deaf()
+
+    def reset(self) -> None:
+        """Deaf until the next `listen`."""
+        self._listens += 1
+        self._scribe.drop()
+        self._missed = None
+        self._go_deaf()
+
+    def expect(self, kind: str) -> None:
+        """What the toy has just asked for; shapes how long a short answer is waited on."""
+        self._expecting = kind
+
+    def speaking(self, text: str, until_ms: float) -> None:
+        """Remembered for the turn-taking to come: an echo of this text must not interrupt it."""
+        self._echo = (text, until_ms)
+
+    async def close(self) -> None:
+        """Cancels the transcriber's work and waits until it has stopped."""
+        self._closed = True
+        self.reset()
+        self._activity.reset()
+        await self._scribe.close()
+
+    # Sound
+
+    def _decode(self, payload: bytes) -> bytes:
+        if len(payload) <= DTX_BYTES:
+            return self._frame_of_silence
+        try:
+            return self._decoder.decode(payload)
+        except OpusError:
+            return self._frame_of_silence
+
+    def _hear(self, pcm: bytes) -> None:
+        self._sound.add(pcm)
+        self._obey(self._endpointing.hear(self._loudness.push(pcm), self._activity.push(pcm)))
+        if not self._listening:
+            return
+        if self._sound.flowing:
+            self._scribe.feed(self._sound.take(self._sound.end))
+        elif self._endpointing.idle:
+            self._sound.keep_last(_samples(self._pre_roll_ms + _ONSET_MS))
+
+    @property
+    def _pre_roll_ms(self) -> int:
+        return MANUAL_PRE_ROLL_MS if self._mode is ListenMode.MANUAL else PRE_ROLL_MS
+
+    def _hear_afresh(self) -> None:
+        """Same stream, new listen."""
+        self._activity.reset()
+        self._loudness.reset()
+        self._sound.clear()
+        self._endpointing.begin(self._mode, self._sound.end)
+        self._listening = True
+
+    def _go_deaf(self) -> None:
+        self._listening = False
+        self._sound.clear()
+
+    # Decisions
+
+    def _obey(self, decisions: Sequence[Decision]) -> None:
+        listens = self._listens
+        for decision in decisions:
+            if self._listens != listens:
+                return
+            match decision:
+                case Started():
+                    self._started(decision)
+                case Paused():
+                    self._paused(decision)
+                case Resumed():
+                    self._sound.flowing = True
+                    self._scribe.withdraw()
+                    self._tell(SpeechResumed(decision.revision, decision.sample))
+                case Commit():
+                    self._committed(decision)
+                case NoSpeech():
+                    self._nothing(decision)
+
+    def _started(self, started: Started) -> None:
+        self._scribe.begin(self._transcription)
+        self._sound.take(started.start_sample - _samples(self._pre_roll_ms))
+        self._sound.flowing = True
+        self._tell(SpeechStarted(started.start_sample))
+
+    def _paused(self, paused: Paused) -> None:
+        self._sound.flowing = False
+        self._scribe.feed(self._sound.take(paused.end_sample + _samples(TAIL_MS)))
+        self._scribe.ask(paused.revision)
+
+    def _committed(self, commit: Commit) -> None:
+        if self._sound.flowing:
+            self._scribe.feed(self._sound.take(self._sound.end))
+            self._sound.flowing = False
+        if self._mode is not ListenMode.REALTIME:
+            self._go_deaf()
+            self._missed = deque(maxlen=_MISSED_PACKETS) if self._may_go_on else None
+        self._scribe.commit(commit)
+
+    def _nothing(self, nothing: NoSpeech) -> None:
+        self._sound.flowing = False
+        self._scribe.drop_current()
+        if self._mode is ListenMode.MANUAL:
+            self._go_deaf()
+        self._tell(NothingHeard("no_speech", nothing.end_sample))
+
+    @property
+    def _may_go_on(self) -> bool:
+        """Whether a listen that gave no words goes on by itself."""
+        return self._mode is ListenMode.AUTO and not self._ended
+
+    # Texts
+
+    def _on_text(self, revision: int, outcome: Outcome) -> None:
+        if isinstance(outcome, HearingFailed):
+            self._obey(self._endpointing.understood(revision, Completeness.UNSURE))
+            return
+        if outcome.text:
+            end_sample = self._endpointing.end_sample
+            self._tell(Pause(outcome.text, revision, end_sample, outcome.language))
+        judged = completeness(outcome.text, outcome.language or self._request.language, self._expecting)
+        self._obey(self._endpointing.understood(revision, judged))
+
+    def _on_final(self, commit: Commit, outcome: Outcome, waited_ms: float) -> None:
+        missed, self._missed = self._missed, None
+        if isinstance(outcome, HearingFailed):
+            self._tell(outcome)
+        elif outcome.text and not outcome.rejected:
+            timings = HearingTimings(commit.silence_ms, outcome.engine_ms, waited_ms)
+            self._tell(
+                Utterance(
+                    outcome.text,
+                    commit.revision,
+                    commit.start_sample,
+                    commit.end_sample,
+                    commit.reason,
+                    outcome.language or self._request.language,
+                    outcome.emotion,
+                    outcome.voiceprint,
+                    commit.truncated,
+                    timings,
+                )
+            )
+        else:
+            self._nothing_said("rejected" if outcome.rejected else "no_words", commit, missed)
+
+    def _nothing_said(self, reason: str, commit: Commit, missed: Iterable[OpusPacket] | None) -> None:
+        if missed is not None:
+            self._hear_afresh()
+        listens = self._listens
+        self._tell(NothingHeard(reason, commit.end_sample))
+        if missed is not None and self._listens == listens:
+            self.packets(tuple(missed))
+
+    def _tell(self, event: HearingEvent) -> None:
+        if not self._closed:
+            self._deliver(event)
+
+
+class _Sound:
+    """Decoded sound that the transcriber has not been given yet, numbered by the session's samples."""
+
+    def __init__(self) -> None:
+        self._pcm = bytearray()
+        self.end = 0
+        self.flowing = False
+        """Whether sound goes on to the transcriber as it comes."""
+
+    def add(self, pcm: bytes) -> None:
+        self._pcm += pcm
+        self.end += len(pcm) // BYTES_PER_SAMPLE
+
+    def take(self, until_sample: int) -> bytes:
+        """Removes and returns what lies before `until_sample`."""
+        begin = self.end - len(self._pcm) // BYTES_PER_SAMPLE
+        size = max(0, until_sample - begin) * BYTES_PER_SAMPLE
+        taken = bytes(self._pcm[:size])
+        del self._pcm[:size]
+        return taken
+
+    def keep_last(self, samples: int) -> None:
+        surplus = len(self._pcm) - samples * BYTES_PER_SAMPLE
+        if surplus > 0:
+            del self._pcm[:surplus]
+
+    def clear(self) -> None:
+        self._pcm.clear()
+        self.flowing = False
+
+
+def _samples(ms: int) -> int:
+    return ms * HEARING_RATE_HZ // 1000
