@@ -1,0 +1,73 @@
+"""When a chat server refuses: which error that is, and what it would have accepted. Pure.
+
+What a server writes about an error may quote the key or the conversation, so none of its sentences is passed on: only
+its code, when that looks like one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from typing import Any
+
+import orjson
+
+from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineUnavailable
+
+_CODE = re.compile(r"[a-z][a-z_]{2,47}")
+_TOO_LONG = ("context_length", "context length", "maximum context", "too long", "context size", "context window")
+
+
+def refusal(status: int, body: bytes, where: str, model: str, engine: str) -> EngineError:
+    """The error for a status other than 200. `where` is host[:port], `body` the first kilobytes of the answer."""
+    code = _code_of(body)
+    said = f"HTTP {status}, {code}" if code else f"HTTP {status}"
+    server = f"The language model server at {where}"
+    if status in (401, 403):
+        return EngineUnavailable(f"{server} refused our key ({said}): check ZHIYIN_LLM_KEY.", engine=engine)
+    if status == 402 or code == "insufficient_quota":
+        sentence = f"{server} says that the account has no credit left ({said})."
+        return EngineBusy(sentence, engine=engine) if status == 429 else EngineUnavailable(sentence, engine=engine)
+    if status in (429, 503):
+        return EngineBusy(f"{server} is too busy ({said}); it may answer again in a moment.", engine=engine)
+    if status == 404:
+        return EngineFailed(
+            f"{server} knows no model {model!r}, or the address is wrong ({said}): "
+            "check ZHIYIN_LLM_MODEL and ZHIYIN_LLM_URL.",
+            engine=engine,
+        )
+    if 300 <= status < 400:
+        return EngineFailed(f"{server} sends us elsewhere ({said}): set ZHIYIN_LLM_URL to that address.", engine=engine)
+    if status in (400, 413, 422) and _speaks_of(body, *_TOO_LONG):
+        return EngineFailed(f"{server} found the conversation too long for its model ({said}).", engine=engine)
+    if status >= 500:
+        return EngineFailed(f"{server} failed ({said}); its log tells why.", engine=engine)
+    return EngineFailed(f"{server} did not accept the request ({said}).", engine=engine)
+
+
+def unsupported(status: int, body: bytes, asked: Set[str]) -> str:
+    """The feature of `asked` ("stream_options", "tools") to leave out and try again without; "" = no use trying."""
+    if status not in (400, 422, 501) or not asked or _speaks_of(body, *_TOO_LONG):
+        return ""
+    if "stream_options" in asked and _speaks_of(body, "stream_options", "include_usage"):
+        return "stream_options"
+    if "tools" in asked and _speaks_of(body, "tool", "function"):
+        return "tools"
+    return "stream_options" if "stream_options" in asked else "tools"
+
+
+def _speaks_of(body: bytes, *words: str) -> bool:
+    text = body.decode(errors="replace").lower()
+    return any(word in text for word in words)
+
+
+def _code_of(body: bytes) -> str:
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ""
+    error: Any = answer.get("error") if isinstance(answer, dict) else None
+    if not isinstance(error, dict):
+        return ""
+    candidates = (error.get("code"), error.get("type"))
+    return next((code for code in candidates if isinstance(code, str) and _CODE.fullmatch(code)), "")
