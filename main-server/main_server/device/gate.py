@@ -1,0 +1,84 @@
+"""Who may talk: asked with what the upgrade request carries, answered before the WebSocket exists."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from main_server.device.directory import DeviceDirectory, DeviceReport
+
+log = structlog.get_logger(__name__)
+
+DIRECTORY_DEADLINE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a peer says of itself when it connects; "" is absent. `authorization` as it came ("Bearer ..." or bare)."""
+
+    device_id: str = ""
+    client_id: str = ""
+    authorization: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The peer may talk; `device` is what is known of it."""
+
+    device: DeviceReport
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The peer may not talk. `sentence` tells its owner what to do and goes into the 401 answer."""
+
+    sentence: str
+
+
+class Gatekeeper(Protocol):
+    """Decides at the upgrade. Called with a deadline of a few seconds."""
+
+    async def authorise(self, credentials: Credentials) -> Admitted | Refused: ...
+
+
+class OpenGate:
+    """Anyone may talk who says who they are (`ZHIYIN_CLAIM=open`)."""
+
+    def __init__(self, directory: DeviceDirectory | None = None) -> None:
+        self._directory = directory
+
+    async def authorise(self, credentials: Credentials) -> Admitted | Refused:
+        if not credentials.device_id:
+            return Refused(
+                "A Device-Id is missing: boards send it as a header, a browser gives it in the address "
+                "(?device-id=...&client-id=...). Letters, digits, colons, dots and dashes, 64 characters at most."
+            )
+        known = await recall(self._directory, credentials.device_id)
+        return Admitted(known or DeviceReport(credentials.device_id, credentials.client_id))
+
+
+async def recall(directory: DeviceDirectory | None, device_id: str) -> DeviceReport | None:
+    """What the directory knows; None too when it fails or is slow, because a toy must talk all the same."""
+    if directory is None:
+        return None
+    try:
+        async with asyncio.timeout(DIRECTORY_DEADLINE_S):
+            return await directory.known(device_id)
+    except Exception as error:  # the edge towards somebody else's store: whatever fails there, the device is served
+        log.warning("Device directory did not answer", device_id=device_id, error=type(error).__name__)
+        return None
+
+
+async def remember(directory: DeviceDirectory | None, report: DeviceReport) -> None:
+    """Tells the directory; a failure is logged and forgotten."""
+    if directory is None or not report.device_id:
+        return
+    try:
+        async with asyncio.timeout(DIRECTORY_DEADLINE_S):
+            await directory.seen(report)
+    except Exception as error:  # as above
+        log.warning("Device directory did not take a report", device_id=report.device_id, error=type(error).__name__)

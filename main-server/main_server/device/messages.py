@@ -1,0 +1,208 @@
+"""The text messages of a device, read into events (PROTOCOL 2.4). Values in, values out; whatever is wrong is Junk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import orjson
+
+from contracts.audio import OpusFormat
+from contracts.hearing import ListenMode
+from main_server.conversation.ports import Abort, Detect, ListenStart, ListenStop
+
+MAX_TEXT_BYTES = 65_536
+"""Longer text messages are not even parsed: a device's largest (a page of tools) stays below 8000 bytes."""
+
+MAX_TYPED_CHARACTERS = 2000
+"""Typed text (`listen detect`) is cut here; what is cut off is counted as junk."""
+
+MAX_MEMBERS = 64
+"""An object with more members is no message of a device."""
+
+UPLINK_RATES_HZ = frozenset({8_000, 12_000, 16_000, 24_000, 48_000})
+PACKET_MS = frozenset({5, 10, 20, 40, 60, 80, 100, 120})
+
+_MAX_REASON_CHARACTERS = 64
+_UNSPEAKABLE = dict.fromkeys((*range(32), 127), " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The device introduces itself. `uplink` is how it packs its microphone, `version` its framing (0 = unsaid)."""
+
+    version: int = 0
+    mcp: bool = False
+    server_aec: bool = False
+    glyph_push: bool = False
+    uplink: OpusFormat = field(default_factory=OpusFormat)
+
+
+@dataclass(frozen=True, slots=True)
+class McpMessage:
+    """One JSON-RPC object from the device's tool server."""
+
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyIot:
+    """Descriptors or states of firmware up to 1.7.6, which had no MCP. Not used yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """The device closes its session (sent over MQTT only)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Junk:
+    """Something unusable arrived. `reason` is a code of ours; nothing of what the peer sent is in it."""
+
+    reason: str
+
+
+MessageEvent = Hello | ListenStart | ListenStop | Detect | Abort | McpMessage | LegacyIot | Goodbye | Junk
+
+
+def read_message(text: str) -> list[MessageEvent]:
+    """The events of one text message: none for an unknown type, one as a rule, Junk for whatever is wrong."""
+    try:
+        fields = _read_object(text)
+        kind = _required_text(fields, "type")
+        _optional(fields, "session_id", str, "")  # devices echo it; nothing depends on it, but its type must be right
+        reader = _READERS.get(kind)
+        return reader(fields) if reader is not None else []
+    except _BadMessage as wrong:
+        return [Junk(wrong.reason)]
+
+
+def member(fields: Mapping[str, Any], name: str) -> Any:
+    """The value under `name` (lower-case) as the device's own parser finds it: case ignored, first match wins."""
+    for key, value in fields.items():
+        if key == name or key.lower() == name:
+            return value
+    return None
+
+
+class _BadMessage(Exception):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _read_object(text: str) -> Mapping[str, Any]:
+    if len(text) > MAX_TEXT_BYTES:
+        raise _BadMessage("too_long")
+    try:
+        value = orjson.loads(text)  # refuses nesting beyond 1024
+    except orjson.JSONDecodeError:
+        raise _BadMessage("not_json") from None
+    return _as_object(value)
+
+
+def _as_object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict) or len(value) > MAX_MEMBERS:
+        raise _BadMessage("not_an_object")
+    return value
+
+
+def _read_hello(fields: Mapping[str, Any]) -> list[MessageEvent]:
+    features = _object(fields, "features")
+    audio = _object(fields, "audio_params")
+    _optional(fields, "transport", str, "")
+    _optional(audio, "channels", int, 1)
+    if _optional(audio, "format", str, "opus").lower() != "opus":
+        raise _BadMessage("unknown_value")
+    uplink = OpusFormat(
+        _one_of(_optional(audio, "sample_rate", int, 16_000), UPLINK_RATES_HZ),
+        _one_of(_optional(audio, "frame_duration", int, 60), PACKET_MS),
+    )
+    return [
+        Hello(
+            version=_optional(fields, "version", int, 0),
+            mcp=_optional(features, "mcp", bool, False),
+            server_aec=_optional(features, "aec", bool, False),
+            glyph_push=_optional(features, "glyph_push", bool, False),
+            uplink=uplink,
+        )
+    ]
+
+
+def _read_listen(fields: Mapping[str, Any]) -> list[MessageEvent]:
+    state = _required_text(fields, "state")
+    if state == "start":
+        try:
+            return [ListenStart(ListenMode(_optional(fields, "mode", str, "auto")))]
+        except ValueError:
+            raise _BadMessage("unknown_value") from None
+    if state == "stop":
+        return [ListenStop()]
+    if state == "detect":
+        return _read_typed(_optional(fields, "text", str, ""))
+    raise _BadMessage("unknown_value")
+
+
+def _read_typed(text: str) -> list[MessageEvent]:
+    clean = text.translate(_UNSPEAKABLE).strip()
+    if len(clean) <= MAX_TYPED_CHARACTERS:
+        return [Detect(clean)]
+    return [Detect(clean[:MAX_TYPED_CHARACTERS]), Junk("typed_text_cut")]
+
+
+def _read_abort(fields: Mapping[str, Any]) -> list[MessageEvent]:
+    return [Abort(_optional(fields, "reason", str, "")[:_MAX_REASON_CHARACTERS])]
+
+
+def _read_mcp(fields: Mapping[str, Any]) -> list[MessageEvent]:
+    return [McpMessage(_as_object(member(fields, "payload")))]
+
+
+def _read_iot(_: Mapping[str, Any]) -> list[MessageEvent]:
+    return [LegacyIot()]
+
+
+def _read_goodbye(_: Mapping[str, Any]) -> list[MessageEvent]:
+    return [Goodbye()]
+
+
+_READERS: dict[str, Callable[[Mapping[str, Any]], list[MessageEvent]]] = {
+    "hello": _read_hello,
+    "listen": _read_listen,
+    "abort": _read_abort,
+    "mcp": _read_mcp,
+    "iot": _read_iot,
+    "goodbye": _read_goodbye,
+}
+
+T = TypeVar("T", str, int, bool)
+
+
+def _optional(fields: Mapping[str, Any], name: str, kind: type[T], default: T) -> T:
+    """A member of the wanted type; absent and null are the default. A whole float counts as an int (cJSON has one)."""
+    value = member(fields, name)
+    if value is None:
+        return default
+    if kind is int and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is not kind:  # exact: to Python True is an int, to a device it is not
+        raise _BadMessage("wrong_type")
+    return value
+
+
+def _required_text(fields: Mapping[str, Any], name: str) -> str:
+    if member(fields, name) is None:
+        raise _BadMessage("no_" + name)
+    return _optional(fields, name, str, "")
+
+
+def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = member(fields, name)
+    return {} if value is None else _as_object(value)
+
+
+def _one_of(number: int, allowed: frozenset[int]) -> int:
+    if number not in allowed:
+        raise _BadMessage("unknown_value")
+    return number
