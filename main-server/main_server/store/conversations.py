@@ -24,7 +24,7 @@ class Conversations:
         return (await self._session.scalars(query)).one_or_none()
 
     async def of_device(self, device_key: str, *, limit: int = PAGE_ROWS, offset: int = 0) -> Sequence[Conversation]:
-        """Conversations of the device with the key `device_key` (Device.id) in which something was said, newest first."""
+        """Conversations of a device (`device_key` is Device.id) in which something was said, newest first."""
         query = (
             select(Conversation)
             .where(Conversation.device_key == device_key, Conversation.turn_count > 0)

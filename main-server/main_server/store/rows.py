@@ -1,0 +1,121 @@
+"""From events to rows: plain values in, values for the tables out. No database here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from contracts.events import SessionClosed, SessionOpened, TurnEnded
+from main_server.store.backlog import DeviceReport, Entry
+from main_server.store.models import CODE_CHARS, NAME_CHARS
+
+TEXT_CHARS = 20_000
+"""Longer texts of a turn are cut here."""
+
+Row = dict[str, Any]
+
+
+def devices(entries: Iterable[Entry]) -> dict[str, Row]:
+    """What the entries tell of each device, by device_id: the last thing said of each column, "" = nothing said."""
+    found: dict[str, Row] = {}
+    for entry in entries:
+        what = entry.what
+        device_id = name(what.device_id)
+        row = found.setdefault(device_id, _blank_device(entry, device_id))
+        row["last_seen_at"] = entry.at
+        if isinstance(what, DeviceReport):
+            _fill(row, client_id=what.client_id, board=what.board, chip=what.chip, firmware=what.firmware)
+            row["language"] = code(what.language) or row["language"]
+        elif isinstance(what, SessionOpened):
+            _fill(row, client_id=what.client_id, board=what.board, firmware=what.firmware)
+        elif isinstance(what, TurnEnded):
+            row["last_talk_at"] = entry.at
+    return found
+
+
+class NeededConversation(NamedTuple):
+    """A conversation some entry belongs to: whose, and its row without `device_key`, which only the database knows."""
+
+    device_id: str
+    row: Row
+
+
+def conversations(entries: Iterable[Entry]) -> dict[str, NeededConversation]:
+    """Conversations the entries need, by session_id."""
+    found: dict[str, NeededConversation] = {}
+    for entry in entries:
+        what = entry.what
+        if isinstance(what, SessionOpened):
+            started_at = what.opened_at
+        elif isinstance(what, TurnEnded):
+            started_at = what.started_at
+        else:
+            continue
+        session_id = name(what.session_id)
+        row = {"id": entry.key, "session_id": session_id, "started_at": started_at}
+        found.setdefault(session_id, NeededConversation(name(what.device_id), row))
+    return found
+
+
+def closings(entries: Iterable[Entry]) -> dict[str, tuple[datetime, str]]:
+    """When and why sessions ended, by session_id."""
+    return {
+        name(entry.what.session_id): (entry.at, code(entry.what.reason))
+        for entry in entries
+        if isinstance(entry.what, SessionClosed)
+    }
+
+
+def turn(key: str, conversation_id: str, ended: TurnEnded) -> Row:
+    """One row of `turns`."""
+    return {
+        "id": key,
+        "conversation_id": conversation_id,
+        "turn_id": name(ended.turn_id),
+        "started_at": ended.started_at,
+        "trigger": code(ended.trigger),
+        "user_text": clean(ended.user_text, TEXT_CHARS),
+        "reply_text": clean(ended.reply_text, TEXT_CHARS),
+        "heard_text": clean(ended.heard_text, TEXT_CHARS),
+        "outcome": code(ended.outcome),
+        "error_code": code(ended.error_code),
+        "language": code(ended.language),
+        "emotion": code(ended.emotion),
+        "recogniser": name(ended.recogniser),
+        "model": name(ended.model),
+        "voice": name(ended.voice),
+        "prompt_tokens": ended.prompt_tokens,
+        "completion_tokens": ended.completion_tokens,
+        "tools": [name(tool) for tool in ended.tools],
+        **asdict(ended.timings),
+    }
+
+
+def clean(text: str, most_chars: int) -> str:
+    """Text every database takes: no NUL (PostgreSQL), no lone surrogate (no UTF-8 for it), not too long."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return text[:most_chars]
+
+
+def name(text: str) -> str:
+    return clean(text, NAME_CHARS)
+
+
+def code(text: str) -> str:
+    return clean(text, CODE_CHARS)
+
+
+def _blank_device(entry: Entry, device_id: str) -> Row:
+    blank = dict.fromkeys(("client_id", "board", "chip", "firmware", "language"), "")
+    return {"device_id": device_id, **blank, "first_seen_at": entry.at, "last_seen_at": entry.at, "last_talk_at": None}
+
+
+def _fill(row: Row, **columns: str) -> None:
+    for column, value in columns.items():
+        if value:
+            row[column] = name(value)
