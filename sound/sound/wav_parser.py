@@ -160,7 +160,7 @@ def _read_s24(data: bytes) -> NDArray[np.float64]:
     high = np.frombuffer(data, np.uint8).reshape(-1, 3)
     words = np.zeros((len(high), 4), np.uint8)
     words[:, 1:] = high
-    whole: NDArray[np.int32] = np.frombuffer(words.tobytes(), "<i4")
+    whole = np.frombuffer(words.tobytes(), "<i4").astype(np.float64)
     return whole / 65536
 
 
@@ -173,7 +173,7 @@ def _read_f32(data: bytes) -> NDArray[np.float64]:
 
 
 def _read_f64(data: bytes) -> NDArray[np.float64]:
-    return np.nan_to_num(np.frombuffer(data, "<f8")) * 32768
+    return np.nan_to_num(np.frombuffer(data, "<f8").astype(np.float64)) * 32768
 
 
 _READERS = {

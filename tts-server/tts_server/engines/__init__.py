@@ -1,0 +1,1 @@
+"""Speech engines, found by their entry point in the group `zhiyin.synthesizers`."""

@@ -1,0 +1,119 @@
+"""What speech engines share: text made fit to be spoken, streamed words joined to sentences, gain."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+
+import numpy as np
+
+MAX_TEXT_CHARS = 4000
+"""More streamed text than this without the end of a sentence is cut: the bound of what an engine holds."""
+
+_SENTENCE_END = re.compile(r"[。！？!?；;…]+[\"'”’」』）)]*|\.[\"'”’)]*(?=\s)|\n+")
+_CLAUSE_END = re.compile(r"[。！？!?；;…，、：]|[.,:](?=\s)|\n")
+
+
+def has_words(text: str) -> bool:
+    """Whether there is anything to say: a letter, an ideograph or a digit."""
+    return any(unicodedata.category(char)[0] in "LN" for char in text)
+
+
+def without_signs(text: str) -> str:
+    """The text without what only eyes can use: emoji, control and invisible characters, broken surrogates.
+
+    Signs that are words (%, +, =, °, currencies) stay; compatibility forms of letters and digits become plain ones.
+    """
+    return "".join(map(_spoken_form, text))
+
+
+def speakable(text: str) -> str:
+    """The text as it should be said: no signs (see without_signs), no markdown, no line breaks."""
+    text = _LINK.sub(r"\1", text)
+    text = _RULE.sub("", text)
+    text = _LINE_MARK.sub("", text)
+    text = _TIMES.sub(" × ", text)
+    text = _LINE_BREAK.sub(_as_pause, without_signs(text).strip())
+    text = _MARKS.sub("", text)
+    return " ".join(_BRACKETS.sub(" ", text).split())
+
+
+_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
+_RULE = re.compile(r"(?m)^[ \t]*([-*_=])(?:[ \t]*\1){2,}[ \t]*$")
+_LINE_MARK = re.compile(r"(?m)^[ \t]*(?:#{1,6}[ \t]+|[-*+•>][ \t]+)+")
+_TIMES = re.compile(r"(?<=\d)[ \t]*\*[ \t]*(?=\d)")
+_LINE_BREAK = re.compile(r"(.?)[ \t]*[\n\r\u2028\u2029]\s*")
+_MARKS = re.compile(r"[*`~]|(?<![A-Za-z])#")  # C# keeps its sharp
+_BRACKETS = re.compile(r"[_|<>{}\[\]\\^]")
+
+
+def _spoken_form(char: str) -> str:
+    category = unicodedata.category(char)
+    if char in "\n\r\t\u2028\u2029":
+        return "\n" if char != "\t" else " "
+    if category in ("So", "Sk", "No", "Lu", "Ll", "Nd") and not char.isascii():
+        plain = unicodedata.normalize("NFKC", char)
+        if plain != char:
+            return plain
+    if category in ("Cc", "Cf", "Cs", "Co", "Cn", "Sk", "Me") or (category == "So" and char != "°"):
+        return char if char == "^" else ""
+    return "" if "\ufe00" <= char <= "\ufe0f" else char  # the selectors that make a letter an emoji
+
+
+def _as_pause(found: re.Match[str]) -> str:
+    before = found[1]
+    return before + (" " if not before or unicodedata.category(before)[0] == "P" else ", ")
+
+
+async def sentences(words: AsyncIterator[str], max_chars: int = MAX_TEXT_CHARS) -> AsyncGenerator[str, None]:
+    """Streamed words joined to texts that end with a sentence, for engines that take one text at a time.
+
+    A text that was whole when it came stays whole. `words` is closed with this iterator.
+    """
+    held = ""
+    try:
+        async for piece in words:
+            known_chars = len(held)
+            held += piece
+            if end := _last_end(held, known_chars):
+                yield held[:end]
+                held = held[end:]
+            while len(held) > max_chars:
+                first = next(split_long(held, max_chars))
+                yield first
+                held = held[len(first) :]
+    finally:
+        close = getattr(words, "aclose", None)
+        if close is not None:
+            await close()
+    if held.strip():
+        yield held
+
+
+def split_long(text: str, max_chars: int) -> Iterator[str]:
+    """The text in parts of at most `max_chars`, cut after a clause where there is one, else at a space."""
+    while len(text) > max_chars:
+        ends = [found.end() for found in _CLAUSE_END.finditer(text, 0, max_chars) if found.end() > max_chars // 3]
+        cut = ends[-1] if ends else text.rfind(" ", max_chars // 3, max_chars) + 1 or max_chars
+        yield text[:cut]
+        text = text[cut:]
+    if text:
+        yield text
+
+
+def amplified(pcm: bytes, gain_db: float) -> bytes:
+    """Mono s16le, louder or softer; what would be too loud is clipped."""
+    if gain_db == 0.0:
+        return pcm
+    samples = np.frombuffer(pcm, "<i2") * 10 ** (gain_db / 20)
+    louder: bytes = np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes()
+    return louder
+
+
+def _last_end(text: str, known_chars: int) -> int:
+    """Where the last sentence ends that more text has followed, or that ends the text; 0 = none."""
+    ends = [found.end() for found in _SENTENCE_END.finditer(text)]
+    if ends and ends[-1] == len(text):
+        return ends[-1]
+    return max((end for end in ends if end <= known_chars), default=0)
