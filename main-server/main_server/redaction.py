@@ -1,0 +1,46 @@
+"""Keeps secrets out of the log: values of fields named like one, and those quoted in addresses, headers and errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from structlog.typing import EventDict, WrappedLogger
+
+HIDDEN = "***"
+
+_SECRET_NAME = re.compile(r"(^|[_\-.])(token|key|authorization|password|secret)$", re.IGNORECASE)
+_SECRET_IN_TEXT = re.compile(
+    r"(?P<name>\b(?:authorization|token|(?:api|llm|access|x)?[_-]?key|password|secret)(?:=|%3D|\"?:\s*\"?))"
+    r"(?:(?:Bearer|Basic)(?:\s|\+|%20))?[^\s&\"',;}]+"
+    r"|(?P<bearer>\bBearer(?:\s|\+|%20))[^\s&\"',;}]+"
+    r"|(?P<user>://[^/\s:@]*:)[^/\s@]+(?=@)",
+    re.IGNORECASE,
+)
+_DEPTH = 4
+"""How deep redaction follows lists and mappings."""
+
+
+def redact(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
+    """A structlog processor: hides values of fields named like secrets, and secrets quoted in texts."""
+    return {name: HIDDEN if _SECRET_NAME.search(name) else _without_secrets(value) for name, value in line.items()}
+
+
+def _without_secrets(value: Any, depth: int = _DEPTH) -> Any:
+    if isinstance(value, str):
+        return _SECRET_IN_TEXT.sub(_hide, value)
+    if depth == 0:
+        return value
+    if isinstance(value, Mapping):
+        return {
+            name: HIDDEN if _SECRET_NAME.search(str(name)) else _without_secrets(inner, depth - 1)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_without_secrets(inner, depth - 1) for inner in value]
+    return value
+
+
+def _hide(found: re.Match[str]) -> str:
+    return f"{found['name'] or found['bearer'] or found['user']}{HIDDEN}"
