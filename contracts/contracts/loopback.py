@@ -3,4 +3,245 @@
 A frame is: u32 big-endian header length, u32 body length, header (JSON object, UTF-8), body (raw bytes).
 The first frame from the client carries `{"token": ...}`; anything else closes the connection. Then requests
 `{"id": n, "kind": "...", ...}` and answers `{"id": n, "ok": true, ...}` or `{"id": n, "ok": false, "code", "message"}`.
+A request of kind "cancel" names a running request by its `id`, stops it, and has no answer of its own.
+A peer that breaks the format is disconnected; a lost connection fails every request that was waiting on it.
 """
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import itertools
+import json
+import struct
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineTimeout, EngineUnavailable, ZhiyinError
+
+MAX_FRAME_BYTES = 8 * 1024 * 1024
+"""Header and body together. A minute of speech, the longest utterance, is 1.9 MB."""
+
+MAX_REQUESTS = 64
+"""Requests one connection may have open; one more is answered with `engine_busy`."""
+
+HELLO_TIMEOUT_S = 5.0
+
+_LENGTHS = struct.Struct(">II")
+_ERRORS: dict[str, type[EngineError]] = {
+    error.code: error for error in (EngineUnavailable, EngineTimeout, EngineBusy, EngineFailed)
+}
+
+
+class BrokenFrame(Exception):
+    """The peer sent what is not a frame; there is no way to go on reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`fields` is the header without `id`, `kind` and `ok`, which belong to the transport."""
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    body: bytes = b""
+
+
+Handler = Callable[[str, Frame], Awaitable[Frame]]
+"""Answers a request of a kind. It is cancelled with its request. A ZhiyinError becomes the caller's error."""
+
+
+class LoopbackServer:
+    """Listens on a free port of 127.0.0.1 and runs one task per request."""
+
+    def __init__(self, handler: Handler, token: str) -> None:
+        self._handler = handler
+        self._token = token
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> int:
+        """Returns the port."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(self._serve(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        running: dict[int, asyncio.Task[None]] = {}
+        try:
+            if not await self._knows_token(reader):
+                return
+            while True:
+                header, body = await _read(reader)
+                self._dispatch(header, body, running, writer)
+        except (BrokenFrame, ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            for task in running.values():
+                task.cancel()
+            writer.transport.abort()
+
+    async def _knows_token(self, reader: asyncio.StreamReader) -> bool:
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                header, _ = await _read(reader)
+        except TimeoutError:
+            return False
+        return hmac.compare_digest(str(header.get("token", "")).encode(), self._token.encode())
+
+    def _dispatch(
+        self, header: dict[str, Any], body: bytes, running: dict[int, asyncio.Task[None]], writer: asyncio.StreamWriter
+    ) -> None:
+        number, kind = header.pop("id", None), header.pop("kind", None)
+        if not isinstance(number, int) or not isinstance(kind, str):
+            raise BrokenFrame("a request without id or kind")
+        if kind == "cancel":
+            if number in running:
+                running[number].cancel()
+        elif number in running:
+            raise BrokenFrame("an id used twice")
+        elif len(running) >= MAX_REQUESTS:
+            writer.write(_refusal(number, EngineBusy("Too many requests at once.", engine="")))
+        else:
+            running[number] = asyncio.create_task(self._answer(number, kind, Frame(header, body), writer))
+            running[number].add_done_callback(lambda _: running.pop(number, None))
+
+    async def _answer(self, number: int, kind: str, request: Frame, writer: asyncio.StreamWriter) -> None:
+        try:
+            answer = await self._handler(kind, request)
+            reply = encode({**answer.fields, "id": number, "ok": True}, answer.body)
+        except ZhiyinError as error:
+            reply = _refusal(number, error)
+        except (
+            Exception
+        ) as error:  # the outermost loop of a request: a bug in an engine must not leave a caller waiting
+            reply = _refusal(number, EngineFailed(f"The engine stopped with {type(error).__name__}.", engine=""))
+        with contextlib.suppress(ConnectionError):
+            writer.write(reply)
+            await writer.drain()
+
+
+class LoopbackClient:
+    """One connection with any number of requests under way. Made by `connect`; dead once the connection is."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, engine: str) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._engine = engine
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[Frame]] = {}
+        self._lost_event = asyncio.Event()
+        self._listening = asyncio.create_task(self._listen())
+
+    @classmethod
+    async def connect(cls, port: int, token: str, *, engine: str, timeout_s: float = 5.0) -> LoopbackClient:
+        """`engine` names the peer in errors. Raises EngineUnavailable."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except (OSError, TimeoutError) as error:
+            raise EngineUnavailable(f"The {engine} process does not answer.", engine=engine) from error
+        writer.write(encode({"token": token}))
+        return cls(reader, writer, engine)
+
+    @property
+    def lost(self) -> bool:
+        """The connection is gone, and with it every request."""
+        return self._lost_event.is_set()
+
+    async def wait_lost(self) -> None:
+        await self._lost_event.wait()
+
+    async def request(self, kind: str, fields: Mapping[str, Any] | None = None, body: bytes = b"") -> Frame:
+        """Sends and waits; the deadline is the caller's. Cancelling it cancels the work on the other side.
+
+        Raises the peer's EngineError, and EngineUnavailable when the connection is or gets lost.
+        """
+        if self.lost:
+            raise self._lost()
+        number = next(self._numbers)
+        answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        try:
+            self._writer.write(encode({**(fields or {}), "id": number, "kind": kind}, body))
+            await self._writer.drain()
+            return await answer
+        except ConnectionError as error:
+            raise self._lost() from error
+        finally:
+            if self._waiting.pop(number, None) is not None and not self.lost:
+                self._writer.write(encode({"id": number, "kind": "cancel"}))
+
+    async def close(self) -> None:
+        self._listening.cancel()
+        await asyncio.gather(self._listening, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        try:
+            while True:
+                header, body = await _read(self._reader)
+                self._deliver(header, body)
+        except (BrokenFrame, ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._lost_event.set()
+            self._writer.transport.abort()
+            for answer in self._waiting.values():
+                if not answer.done():
+                    answer.set_exception(self._lost())
+            self._waiting.clear()
+
+    def _deliver(self, header: dict[str, Any], body: bytes) -> None:
+        answer = self._waiting.pop(header.pop("id", 0), None)
+        if answer is None or answer.done():
+            return  # answered after it was cancelled
+        if header.pop("ok", False) is True:
+            answer.set_result(Frame(header, body))
+        else:
+            answer.set_exception(self._error(str(header.get("code", "")), str(header.get("message", ""))))
+
+    def _error(self, code: str, message: str) -> EngineError:
+        known = _ERRORS.get(code)
+        return known(message, engine=self._engine) if known else EngineFailed(message, engine=self._engine, code=code)
+
+    def _lost(self) -> EngineUnavailable:
+        return EngineUnavailable(f"The {self._engine} process is gone; it is started again.", engine=self._engine)
+
+
+def encode(header: Mapping[str, Any], body: bytes = b"") -> bytes:
+    """One frame. Raises EngineFailed when it is over MAX_FRAME_BYTES."""
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    if len(text) + len(body) > MAX_FRAME_BYTES:
+        raise EngineFailed(f"A message of {len(text) + len(body)} bytes is too long for a child process.", engine="")
+    return _LENGTHS.pack(len(text), len(body)) + text + body
+
+
+async def _read(reader: asyncio.StreamReader) -> tuple[dict[str, Any], bytes]:
+    header_bytes, body_bytes = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
+    if header_bytes + body_bytes > MAX_FRAME_BYTES:
+        raise BrokenFrame("too long")
+    text = await reader.readexactly(header_bytes)
+    body = await reader.readexactly(body_bytes)
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BrokenFrame("the header is not JSON") from error
+    if not isinstance(header, dict):
+        raise BrokenFrame("the header is not an object")
+    return header, body
+
+
+def _refusal(number: int, error: ZhiyinError) -> bytes:
+    return encode({"id": number, "ok": False, "code": error.code, "message": str(error)})

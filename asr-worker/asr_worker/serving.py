@@ -1,0 +1,115 @@
+"""The worker's half: requests from the parent, dispatched to engines, one decode at a time per engine."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import Protocol
+
+from contracts.errors import EngineBusy, EngineUnavailable
+from contracts.loopback import Frame
+from contracts.transcription import Transcript
+
+MAX_WAITING = 16
+"""Utterances that may wait for one engine; the next one is refused with EngineBusy."""
+
+DECODERS = {"pocketsphinx": "asr_worker.engines.pocketsphinx_decoder:PocketsphinxDecoder"}
+"""Engines of the worker process, imported when first asked for."""
+
+
+class Decoder(Protocol):
+    """An engine inside the worker; made and called in a thread of its own."""
+
+    def decode(self, pcm: bytes, sample_rate_hz: int, language: str, cancelled: Callable[[], bool]) -> Transcript:
+        """Mono s16le in. Looks at `cancelled` now and then, and may return anything once it is true."""
+
+
+class DecoderQueue:
+    """Feeds one decoder. Cancelled utterances that still wait are never decoded."""
+
+    def __init__(self, name: str, make: Callable[[], Decoder]) -> None:
+        self._name = name
+        self._make = make
+        self._decoder: Decoder | None = None
+        self._waiting = 0
+        self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+
+    async def warm(self) -> None:
+        async with self._turn:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+
+    async def decode(self, pcm: bytes, sample_rate_hz: int, language: str) -> Transcript:
+        """Raises EngineBusy when MAX_WAITING are waiting already, and what the decoder raises."""
+        if self._waiting >= MAX_WAITING:
+            raise EngineBusy(f"The {self._name} recogniser has too much to do.", engine=self._name)
+        self._waiting += 1
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting -= 1
+        stop = threading.Event()
+
+        def work() -> Transcript:
+            return self._load().decode(pcm, sample_rate_hz, language, stop.is_set)
+
+        job = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        job.add_done_callback(self._done)  # the thread is busy until then, whoever still waits for the answer
+        try:
+            return await asyncio.shield(job)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+
+    def _load(self) -> Decoder:
+        if self._decoder is None:
+            self._decoder = self._make()
+        return self._decoder
+
+    def _done(self, job: asyncio.Future[Transcript]) -> None:
+        self._turn.release()
+        if not job.cancelled():
+            job.exception()  # seen: nobody may be left to see it
+
+
+class Worker:
+    """Answers "warm" and "transcribe" (contracts.loopback). `makers` gives each engine's constructor by name."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Decoder]]) -> None:
+        self._queues = {name: DecoderQueue(name, make) for name, make in makers.items()}
+
+    async def handle(self, kind: str, request: Frame) -> Frame:
+        """Raises EngineError."""
+        engine = str(request.fields.get("engine", ""))
+        queue = self._queues.get(engine)
+        if queue is None:
+            raise EngineUnavailable(f"This worker has no recogniser named {engine!r}.", engine=engine)
+        if kind == "warm":
+            await queue.warm()
+            return Frame()
+        if kind != "transcribe":
+            raise EngineUnavailable(f"This worker does not know the request {kind!r}.", engine=engine)
+        rate_hz, language = int(request.fields["sample_rate_hz"]), str(request.fields.get("language", ""))
+        heard = await queue.decode(request.body, rate_hz, language)
+        return Frame(
+            {"text": heard.text, "language": heard.language, "emotion": heard.emotion, "rejected": heard.rejected},
+            heard.voiceprint or b"",
+        )
+
+
+def makers() -> dict[str, Callable[[], Decoder]]:
+    """Constructors of all engines in DECODERS; each imports its library when called."""
+
+    def maker(target: str) -> Callable[[], Decoder]:
+        module, _, name = target.partition(":")
+
+        def make() -> Decoder:
+            decoder: Decoder = getattr(import_module(module), name)()
+            return decoder
+
+        return make
+
+    return {name: maker(target) for name, target in DECODERS.items()}

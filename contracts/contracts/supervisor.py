@@ -1,0 +1,155 @@
+"""A child process of ours: started, reached by the loopback transport, started again when it dies, stopped with us.
+
+The child is `python -m MODULE`. It gets the token as the first line of its stdin, says `{"port": n}` as the first line
+of its stdout, and ends when its stdin does, so that it cannot outlive us even when we are killed. Its half of this
+bargain is `serve_parent`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from contracts.errors import EngineUnavailable
+from contracts.loopback import Frame, Handler, LoopbackClient, LoopbackServer
+
+START_TIMEOUT_S = 30.0
+READY_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 3.0
+FIRST_RETRY_S = 0.1
+LONGEST_RETRY_S = 10.0
+HEALTHY_S = 30.0
+
+
+class ChildProcess:
+    """Keeps one child alive from `start` to `close`. `name` is its name in errors, such as "pocketsphinx"."""
+
+    def __init__(self, module: str, *, name: str) -> None:
+        self._module = module
+        self._name = name
+        self._process: asyncio.subprocess.Process | None = None
+        self._client: LoopbackClient | None = None
+        self._ready = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
+        self._problem = "it has not been started"
+
+    @property
+    def pid(self) -> int | None:
+        """The running child's process id; None while there is none."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> None:
+        """Returns when the child answers; a second call does nothing. Raises EngineUnavailable."""
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep())
+        await self._wait_ready(START_TIMEOUT_S)
+
+    async def request(self, kind: str, fields: Mapping[str, Any] | None = None, body: bytes = b"") -> Frame:
+        """See LoopbackClient.request. Waits up to READY_TIMEOUT_S for a child that is being started again."""
+        if self._keeping is None:
+            await self.start()
+        client = await self._wait_ready(READY_TIMEOUT_S)
+        return await client.request(kind, fields, body)
+
+    async def close(self) -> None:
+        """Stops the child: SIGTERM, then SIGKILL after STOP_TIMEOUT_S."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+        self._problem = "it has been stopped"
+
+    async def _wait_ready(self, timeout_s: float) -> LoopbackClient:
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._client is None or self._client.lost:
+                    self._ready.clear()
+                    await self._ready.wait()
+                return self._client
+        except TimeoutError as error:
+            raise EngineUnavailable(f"The {self._name} process: {self._problem}.", engine=self._name) from error
+
+    async def _keep(self) -> None:
+        retry_s = FIRST_RETRY_S
+        loop = asyncio.get_running_loop()
+        while True:
+            began_s = loop.time()
+            try:
+                await self._live()
+            finally:
+                self._ready.clear()
+                await self._stop()
+            retry_s = FIRST_RETRY_S if loop.time() - began_s > HEALTHY_S else min(retry_s * 2, LONGEST_RETRY_S)
+            await asyncio.sleep(retry_s)
+
+    async def _live(self) -> None:
+        """One life of the child, from its start to its death."""
+        token = secrets.token_hex(16)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", self._module),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            port = await self._introduce(self._process, token)
+            self._client = await LoopbackClient.connect(port, token, engine=self._name)
+        except (OSError, ValueError, KeyError, TimeoutError, EngineUnavailable) as error:
+            self._problem = f"it does not start ({type(error).__name__}); its own message is in the log"
+            return
+        self._problem = "it is being started again"
+        self._ready.set()
+        await self._client.wait_lost()
+
+    async def _introduce(self, process: asyncio.subprocess.Process, token: str) -> int:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(f"{token}\n".encode())
+        async with asyncio.timeout(START_TIMEOUT_S):
+            return int(json.loads(await process.stdout.readline())["port"])
+
+    async def _stop(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def serve_parent(handler: Handler) -> None:
+    """The child's half: serves requests until stdin ends or SIGTERM comes. Nothing else may be written to stdout."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides when we stop
+    stdin = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
+    token = (await stdin.readline()).decode().strip()
+    if not token:
+        return
+    server = LoopbackServer(handler, token)
+    port = await server.start()
+    os.write(1, json.dumps({"port": port}).encode() + b"\n")
+    os.dup2(2, 1)  # what a library prints by itself belongs in the log
+    orphaned = asyncio.create_task(_end_of(stdin, stop))
+    await stop.wait()
+    orphaned.cancel()
+    await server.close()
+
+
+async def _end_of(stdin: asyncio.StreamReader, stop: asyncio.Event) -> None:
+    while await stdin.read(1024):
+        pass
+    stop.set()
