@@ -47,7 +47,7 @@ _ZH_OPEN_PARTICLE = re.compile(r"(?<![是对有真挺好目你我他她它们家
 _ZH_NUMBER = re.compile(r"[零一二三四五六七八九十百千万亿两点\d]$")
 _ZH_END_PARTICLE = re.compile(
     r"(吗|呢|吧|啊|呀|嘛|哦|啦|了|么|没有|好不好|"
-    r"|行不行|对不对|怎么样|怎么办|是什么|多少|几点|哪里|哪儿|为什么|谁)$"
+    r"行不行|对不对|怎么样|怎么办|是什么|多少|几点|哪里|哪儿|为什么|谁)$"
 )
 _ZH_QUESTION = re.compile(r"(什么|怎么|多少|几点|几个|哪|谁|为什么|能不能|是不是|有没有|可不可以)")
 _ZH_COMMAND = re.compile(

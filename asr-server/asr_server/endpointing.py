@@ -19,6 +19,9 @@ from contracts.audio import HEARING_RATE_HZ
 from contracts.hearing import MAX_UTTERANCE_MS, CommitReason, ListenMode, Patience
 
 SPEECH_PROBABILITY = 0.5
+SURE_PROBABILITY = 0.98
+"""A window this sure holds voice, even where noise hides it from the energy (a final s): speech ends no earlier."""
+
 ROOM_PROBABILITY = 0.35
 """Below this nobody speaks, and the noise floor learns."""
 
@@ -29,6 +32,7 @@ MANUAL_SILENCE_MS = 8_000
 
 _ONSET_WINDOWS = 2
 _RESUME_WINDOWS = 2
+_LEARNING_DELAY_WINDOWS = 8
 _PIECE_MS = 1000 * PIECE_SAMPLES / HEARING_RATE_HZ
 _PATIENCE = {Patience.QUICK: 0.8, Patience.NORMAL: 1.0, Patience.PATIENT: 1.5}
 
@@ -130,6 +134,7 @@ class Endpointing:
         self._origin = at_sample
         self._windows = 0
         self._probability = 0.0
+        self._quiet_windows = 0
         self._voicing.begin()
         self._await_speech()
 
@@ -189,7 +194,7 @@ class Endpointing:
         self._from = self._voicing.count  # no utterance reaches back before this piece
         self._run = 0  # windows of speech in a row that have not been believed yet
         self._run_from = 0
-        self._start = self._end = self._speech_end = self._from
+        self._start = self._end = self._speech_end = self._sure = self._from
         self._voiced = 0
         self._revision = 1
         self._completeness = None
@@ -201,14 +206,16 @@ class Endpointing:
 
     def _window(self, probability: float, first: int, decisions: list[Decision]) -> None:
         end = self._voicing.count
-        before, self._probability = self._probability, probability
+        self._probability = probability
+        self._quiet_windows = self._quiet_windows + 1 if probability < ROOM_PROBABILITY else 0
         if probability < SPEECH_PROBABILITY:
             if probability < ROOM_PROBABILITY or self._state is _State.PAUSED:
                 self._run = 0
-            if max(probability, before) < ROOM_PROBABILITY:
-                self._voicing.learn_room(first, end)
+            self._learn_room(first, end)
             return
         self._voiced += self._voicing.learn_speech(first, end)
+        if probability >= SURE_PROBABILITY:
+            self._sure = first
         if self._state is _State.SPEAKING:
             self._speech_end = end
             return
@@ -219,6 +226,14 @@ class Endpointing:
             self._begin_speech(decisions)
         elif self._state is _State.PAUSED and self._run >= _RESUME_WINDOWS:
             self._resume(decisions)
+
+    def _learn_room(self, first: int, end: int) -> None:
+        """Only from sound that is followed by more quiet: a soft consonant comes before Silero notices the word."""
+        if self._quiet_windows > _LEARNING_DELAY_WINDOWS:
+            learned = self._windows - _LEARNING_DELAY_WINDOWS
+            self._voicing.learn_room(_pieces(learned - 1), _pieces(learned))
+        elif self._quiet_windows > 1 and not self._voicing.floor.known and self._state is not _State.IDLE:
+            self._voicing.learn_room(first, end)
 
     @property
     def _onset_windows(self) -> int:
@@ -243,7 +258,7 @@ class Endpointing:
     def _weigh(self, decisions: list[Decision]) -> None:
         """Has there been enough silence by now, or has it gone on for too long?"""
         if self._state is _State.SPEAKING:
-            self._end = max(self._start, self._voicing.end_of(self._speech_end, self._start))
+            self._end = self._voicing.end_of(self._speech_end, max(self._start, self._sure))
             if self._silent and self._silence_ms >= self._pause_ms:
                 self._state = _State.PAUSED
                 self._run = 0
@@ -301,7 +316,12 @@ class Endpointing:
     @property
     def _window_end(self) -> int:
         """The piece after the last whole one of the windows judged so far."""
-        return self._windows * WINDOW_SAMPLES // PIECE_SAMPLES
+        return _pieces(self._windows)
 
     def _sample(self, piece: int) -> int:
         return self._origin + piece * PIECE_SAMPLES
+
+
+def _pieces(windows: int) -> int:
+    """Whole pieces in so many windows."""
+    return windows * WINDOW_SAMPLES // PIECE_SAMPLES

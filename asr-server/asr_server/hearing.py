@@ -37,7 +37,6 @@ PRE_ROLL_MS = 300
 MANUAL_PRE_ROLL_MS = 1_000
 """A button is pressed on purpose, so more of what came before Silero's first speech is kept."""
 
-TAIL_MS = 100
 DTX_BYTES = 3
 """Packets up to this size carry no sound: the device's encoder was silent (PROTOCOL 2.6)."""
 
@@ -225,8 +224,10 @@ class LocalHearingSession:
         self._tell(SpeechStarted(started.start_sample))
 
     def _paused(self, paused: Paused) -> None:
+        # All there is goes along, 60 ms of quiet or more: what comes after it waits until speech resumes, so that
+        # nothing is fed between this question and the commit.
         self._sound.flowing = False
-        self._scribe.feed(self._sound.take(paused.end_sample + _samples(TAIL_MS)))
+        self._scribe.feed(self._sound.take(self._sound.end))
         self._scribe.ask(paused.revision)
 
     def _committed(self, commit: Commit) -> None:

@@ -1,4 +1,7 @@
-"""How loud sound is, in pieces of 10 ms."""
+"""How loud sound is, in pieces of 10 ms.
+
+The mean of each piece is taken off first: a cheap microphone's constant offset and slow rumble are not loudness.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,21 @@ class Loudness:
     """Cuts a stream of PCM into 10 ms pieces and measures them."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self.reset()
 
     def reset(self) -> None:
+        """The next sample begins the first piece."""
         self._rest = b""
 
     def push(self, pcm: bytes) -> list[float]:
-        """Takes s16le at 16 kHz; gives the RMS level in dBFS of each piece that it completes."""
+        """Takes s16le at 16 kHz; gives the level in dBFS of each piece that it completes."""
         sound = self._rest + pcm if self._rest else pcm
         count = len(sound) // _PIECE_BYTES
         self._rest = sound[count * _PIECE_BYTES :]
         if count == 0:
             return []
-        samples = np.frombuffer(sound, "<i2", count * PIECE_SAMPLES).astype(np.float32).reshape(count, PIECE_SAMPLES)
-        power = np.einsum("ij,ij->i", samples, samples) * _FULL_POWER
+        pieces = np.frombuffer(sound, "<i2", count * PIECE_SAMPLES).astype(np.float32).reshape(count, PIECE_SAMPLES)
+        pieces -= pieces.mean(axis=1, keepdims=True)
+        power = np.einsum("ij,ij->i", pieces, pieces) * _FULL_POWER
         levels: list[float] = (10 * np.log10(power + _TINY_POWER)).tolist()
         return levels

@@ -36,6 +36,10 @@ class NoiseFloor:
     def dbfs(self) -> float:
         return self._unknown_dbfs if self._level is None else self._level
 
+    @property
+    def known(self) -> bool:
+        return self._level is not None
+
     def learn(self, level_dbfs: float) -> None:
         """A 10 ms piece in which nobody spoke."""
         if level_dbfs < _MUTED_DBFS:
@@ -43,7 +47,7 @@ class NoiseFloor:
         if self._level is None:
             self._level = level_dbfs
             return
-        rate = 0.3 if level_dbfs < self._level else 0.06
+        rate = 0.1 if level_dbfs < self._level else 0.05
         self._level += rate * (level_dbfs - self._level)
 
 
@@ -85,13 +89,17 @@ class Voicing:
     @property
     def threshold_dbfs(self) -> float:
         """From this level on a piece is voiced."""
+        # Speech hardly louder than the room has no edge to be found: all of it is voiced then, as Silero says.
+        return min(self._edge_dbfs, self._speech_dbfs - _LEAST_UNDER_SPEECH_DB)
+
+    @property
+    def _edge_dbfs(self) -> float:
         floor, speech = self.floor.dbfs, self._speech_dbfs
-        over_room = floor + max(_LEAST_OVER_ROOM_DB, _SHARE * (speech - floor))
-        return min(max(over_room, speech - _SPEECH_RANGE_DB), speech - _LEAST_UNDER_SPEECH_DB)
+        return max(floor + max(_LEAST_OVER_ROOM_DB, _SHARE * (speech - floor)), speech - _SPEECH_RANGE_DB)
 
     def start_of(self, piece: int) -> int:
         """Where the voice that Silero noticed around `piece` began: the first piece of the voiced run."""
-        threshold = self.threshold_dbfs
+        threshold = self._edge_dbfs
         earliest = max(self._oldest, piece - _BACKDATE_PIECES)
         while piece < self.count - 1 and self._level(piece) < threshold:
             piece += 1
