@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel
 
 from main_server.api.loopback import from_loopback
-from main_server.metrics import Metrics
-from main_server.readiness import Readiness
+from main_server.api.readiness import Readiness
+
+RenderMetrics = Callable[[str], tuple[bytes, str]]
+"""From an Accept header to the exposition and its content type: Metrics.render."""
 
 
 class Health(BaseModel):
@@ -27,7 +30,7 @@ class Ready(BaseModel):
     degraded: list[str] = []
 
 
-def health_router(readiness: Readiness, metrics: Metrics, *, version: str) -> APIRouter:
+def health_router(readiness: Readiness, render_metrics: RenderMetrics, *, version: str) -> APIRouter:
     """The three routes of a process."""
     router = APIRouter(tags=["health"])
 
@@ -54,7 +57,7 @@ def health_router(readiness: Readiness, metrics: Metrics, *, version: str) -> AP
                 status_code=403,
                 media_type="text/plain",
             )
-        body, content_type = metrics.render(accept)
+        body, content_type = render_metrics(accept)
         return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
 
     return router

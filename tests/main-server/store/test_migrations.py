@@ -1,0 +1,216 @@
+"""A database of any earlier version becomes one of this version, or stays as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, select
+
+from fakes.happenings import ended
+from main_server.store.engine import default_url, open_database
+from main_server.store.errors import DatabaseReadOnly, DatabaseTooNew, DatabaseUnavailable, NotADatabase
+from main_server.store.migrate import config, migrate
+from main_server.store.models import Base, Conversation, Device, Turn
+from main_server.store.recorder import Recorder
+
+REVISIONS = [script.revision for script in reversed(list(ScriptDirectory.from_config(config()).walk_revisions()))]
+
+ROWS_OF = {
+    "0001": [
+        "INSERT INTO devices VALUES ('d1', 'aa:bb', 'c1', 'box-3', 'esp32s3', '2.0.4', 'zh-CN',"
+        " '2026-11-01 10:00:00.000000', '2026-11-02 10:00:00.000000', NULL)",
+        "INSERT INTO conversations VALUES ('k1', 'd1', 's1', '2026-11-02 10:00:00.000000', NULL, '', 1)",
+        "INSERT INTO turns (id, conversation_id, turn_id, started_at, trigger, user_text, reply_text, heard_text,"
+        " outcome, error_code, language, emotion, recogniser, model, voice, prompt_tokens, completion_tokens, tools,"
+        " silence_ms) VALUES ('t1', 'k1', 's1-1', '2026-11-02 10:00:01.000000', 'speech', '你好', '你好！', '你好！',"
+        " 'completed', '', 'zh', '', 'openai', 'gpt', 'espeak', 3, 4, '[]', 240.5)",
+    ]
+}
+"""Rows as a database of that revision holds them; what a later revision adds is added by its own entry."""
+
+
+def rows_up_to(revision: str) -> list[str]:
+    wanted = REVISIONS[: REVISIONS.index(revision) + 1]
+    return [row for each in wanted for row in ROWS_OF.get(each, [])]
+
+
+def file_of(folder: Path) -> Path:
+    return folder / "zhiyin.db"
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_a_database_of_every_revision_upgrades_with_its_rows(tmp_path: Path, revision: str) -> None:
+    url = default_url(tmp_path)
+    await migrate(url, revision)
+    with sqlite3.connect(file_of(tmp_path)) as older:
+        for row in rows_up_to(revision):
+            older.execute(row)
+    older.close()
+    await migrate(url)
+    database = open_database(url)
+    async with database.reading() as session:
+        [device] = await session.scalars(select(Device))
+        [conversation] = await session.scalars(select(Conversation))
+        [turn] = await session.scalars(select(Turn))
+    await database.close()
+    assert (device.device_id, device.chip) == ("aa:bb", "esp32s3")
+    assert conversation.device_key == device.id
+    assert (turn.user_text, turn.silence_ms, turn.started_at.isoformat()) == (
+        "你好",
+        240.5,
+        "2026-11-02T10:00:01+00:00",
+    )
+    check = sqlite3.connect(file_of(tmp_path))
+    assert check.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert check.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISIONS[-1],)]
+    check.close()
+
+
+async def test_the_migrations_end_at_the_models(tmp_path: Path) -> None:
+    await migrate(default_url(tmp_path))
+    engine = create_engine(f"sqlite:///{file_of(tmp_path)}")
+    with engine.connect() as connection:
+        assert differences(connection) == []
+        connection.exec_driver_sql("DROP INDEX ix_turns_started_at")
+        assert differences(connection) != []  # the comparison does see something
+    engine.dispose()
+
+
+def differences(connection: Connection) -> list[object]:
+    return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata))
+
+
+async def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
+    await migrate(default_url(tmp_path))
+    before = sqlite3.connect(file_of(tmp_path)).execute("SELECT name, sql FROM sqlite_master").fetchall()
+    await migrate(default_url(tmp_path))
+    assert sqlite3.connect(file_of(tmp_path)).execute("SELECT name, sql FROM sqlite_master").fetchall() == before
+
+
+async def test_the_file_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
+    await migrate(default_url(tmp_path / "new folder"))
+    assert file_of(tmp_path / "new folder").stat().st_mode & 0o777 == 0o600
+
+
+async def test_an_upgrade_that_breaks_leaves_the_database_as_it_was(tmp_path: Path) -> None:
+    with sqlite3.connect(file_of(tmp_path)) as other:
+        other.execute("CREATE TABLE turns (mine)")  # in the way of the last table of revision 0001
+    other.close()
+    with pytest.raises(DatabaseUnavailable, match="turns already exists"):
+        await migrate(default_url(tmp_path))
+    check = sqlite3.connect(file_of(tmp_path))
+    assert check.execute("SELECT name FROM sqlite_master").fetchall() == [("turns",)]
+    check.close()
+
+
+async def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+    await migrate(default_url(tmp_path))
+    with sqlite3.connect(file_of(tmp_path)) as later:
+        later.execute("UPDATE alembic_version SET version_num = '9999'")
+    later.close()
+    with pytest.raises(DatabaseTooNew, match="later version"):
+        await migrate(default_url(tmp_path))
+
+
+async def test_a_file_that_is_no_database_is_named_in_a_sentence(tmp_path: Path) -> None:
+    file_of(tmp_path).write_text("dear diary, " * 100)
+    with pytest.raises(NotADatabase, match=r"zhiyin\.db is not a database"):
+        await migrate(default_url(tmp_path))
+    assert file_of(tmp_path).read_text().startswith("dear diary")
+
+
+async def test_a_place_that_cannot_be_written_is_named_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DatabaseReadOnly, match="ZHIYIN_DATA_DIR"):
+        await migrate(default_url(tmp_path / "file"))
+    with pytest.raises(DatabaseReadOnly, match="ZHIYIN_DATA_DIR"):
+        open_database(default_url(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "nonsense", "oracle+nothing://here/x"])
+async def test_an_address_that_cannot_be_used_is_a_sentence(url: str) -> None:
+    with pytest.raises(DatabaseUnavailable, match="ZHIYIN_DATABASE_URL"):
+        await migrate(url)
+
+
+async def test_the_scripts_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    await migrate("sqlite:///../zhiyin.db")
+    assert file_of(tmp_path).stat().st_size > 0
+
+
+def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:
+    program = "import asyncio, sys; from main_server.store.migrate import migrate; sys.stdin.read(1); "
+    program += "asyncio.run(migrate(sys.argv[1]))"
+    command = [sys.executable, "-c", program, default_url(tmp_path)]
+    crowd = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    for each in crowd:
+        assert each.stdin is not None
+        each.stdin.write("g")
+        each.stdin.flush()
+    complaints = [each.communicate(timeout=60)[1] for each in crowd]
+    assert [each.returncode for each in crowd] == [0, 0, 0, 0], complaints
+    check = sqlite3.connect(file_of(tmp_path))
+    assert check.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+    check.close()
+
+
+def test_a_process_killed_after_its_drain_has_kept_the_turn(tmp_path: Path) -> None:
+    program = textwrap.dedent("""
+        import asyncio, os, signal, sys
+        from fakes.happenings import ended
+        from main_server.store.engine import open_database
+        from main_server.store.migrate import migrate
+        from main_server.store.recorder import Recorder
+
+        async def main(url):
+            await migrate(url)
+            recorder = Recorder(open_database(url))
+            await recorder.start()
+            recorder.on_event(ended(user_text="before the end"))
+            assert await recorder.drain(20)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        asyncio.run(main(sys.argv[1]))
+    """)
+    tests = Path(__file__).parents[2]
+    killed = subprocess.run(
+        [sys.executable, "-c", program, default_url(tmp_path)],
+        env={"PYTHONPATH": str(tests)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    after = sqlite3.connect(file_of(tmp_path))
+    assert after.execute("SELECT user_text FROM turns").fetchall() == [("before the end",)]
+    after.close()
+
+
+async def test_a_turn_is_in_the_file_without_anybody_asking_for_it(tmp_path: Path) -> None:
+    url = default_url(tmp_path)
+    await migrate(url)
+    database = open_database(url)
+    recorder = Recorder(database)
+    await recorder.start()
+    recorder.on_event(ended())
+    async with asyncio.timeout(20):
+        while recorder.depth:
+            await asyncio.sleep(0.005)
+    reader = sqlite3.connect(file_of(tmp_path))
+    assert reader.execute("SELECT count(*) FROM turns").fetchone() == (1,)
+    reader.close()
+    await recorder.close()
+    await database.close()
