@@ -1,0 +1,170 @@
+"""The configuration address of boards: asked once per boot, it tells them where and how to talk (PROTOCOL 1)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
+
+from main_server.device import addresses, identity, quirks
+from main_server.device.directory import DeviceDirectory, DeviceReport
+from main_server.device.gate import recall, remember
+from main_server.device.messages import member
+
+MAX_BODY_BYTES = 65_536
+BODY_DEADLINE_S = 5.0
+
+_MAX_TEXT_CHARACTERS = 64
+_ALLOWED_FOR_BROWSERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "Accept-Language, Activation-Version, Authorization, Client-Id, Content-Type, Device-Id, Serial-Number"
+    ),
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def ota_router(
+    *, lan_address: Callable[[], str], public_url: str = "", directory: DeviceDirectory | None = None
+) -> APIRouter:
+    """Routes for `/xiaozhi/ota` and `/xiaozhi/ota/activate`, each with and without the last slash: boards follow no
+    redirect. `lan_address` gives this machine's IPv4 address, for requests whose Host a board could not use.
+
+    Raises AddressError when no board could use `public_url`.
+    """
+    if public_url:
+        addresses.checked_public_url(public_url)
+    router = APIRouter()
+
+    async def configuration(request: Request) -> Response:
+        body = await _read_body(request)
+        if body is None:
+            return _too_large()
+        report = read_report(request.headers, body)
+        known = await recall(directory, report.device_id) if report.device_id else None
+        await remember(directory, report)
+        url = addresses.websocket_url(
+            request.headers.get("host", ""),
+            secure=request.url.scheme == "https",
+            lan_address=lan_address(),
+            port=_own_port(request),
+            public_url=public_url,
+        )
+        return _json(configuration_for(report, known, url))
+
+    async def activate(request: Request) -> Response:
+        # Nobody needs activation while anyone may talk; a board that asks all the same is told that it is done.
+        return _json({}) if await _read_body(request) is not None else _too_large()
+
+    async def preflight() -> Response:
+        return Response(status_code=204, headers=_ALLOWED_FOR_BROWSERS)
+
+    for path in ("/xiaozhi/ota", "/xiaozhi/ota/"):
+        router.add_api_route(path, configuration, methods=["GET", "POST"], include_in_schema=False)
+        router.add_api_route(path, preflight, methods=["OPTIONS"], include_in_schema=False)
+    for path in ("/xiaozhi/ota/activate", "/xiaozhi/ota/activate/"):
+        router.add_api_route(path, activate, methods=["GET", "POST"], include_in_schema=False)
+        router.add_api_route(path, preflight, methods=["OPTIONS"], include_in_schema=False)
+    return router
+
+
+def read_report(headers: Mapping[str, str], body: bytes) -> DeviceReport:
+    """What the board says of itself. Headers suffice: an SSID with a quotation mark makes its body invalid JSON."""
+    fields = _fields(body)
+    application, board = _object(fields, "application"), _object(fields, "board")
+    agent_board, _, agent_version = headers.get("user-agent", "").partition("/")
+    version = _first_plain(_text(application, "version"), agent_version)
+    is_board_agent = bool(_first_plain(agent_version))  # a browser's "Mozilla/5.0 (...)" is not
+    return DeviceReport(
+        device_id=identity.device_id(headers.get("device-id", "") or _text(fields, "mac_address")),
+        client_id=identity.client_id(headers.get("client-id", "") or _text(fields, "uuid")),
+        board=_text(board, "type") or (_cleaned(agent_board) if is_board_agent else ""),
+        chip=_text(fields, "chip_model_name").lower(),
+        firmware=version,
+        language=_text(fields, "language") or _cleaned(headers.get("accept-language", "").split(",")[0]),
+    )
+
+
+def configuration_for(report: DeviceReport, known: DeviceReport | None, url: str) -> dict[str, Any]:
+    """The answer's JSON. Never an `mqtt` object, which would win; never a key over 15 characters under `websocket`,
+    which would make the board restart for ever; the token always, because leaving it out keeps an old one."""
+    known = known or replace(report, server_aec=None)
+    answer: dict[str, Any] = {
+        "server_time": {"timestamp": time.time_ns() // 1_000_000, "timezone_offset": _timezone_offset_minutes()},
+        "websocket": {"url": url, "token": "", "version": int(quirks.provisioned_framing(bool(known.server_aec)))},
+    }
+    if report.firmware:
+        answer["firmware"] = {"version": report.firmware, "url": ""}  # its own version: no update
+    return answer
+
+
+async def _read_body(request: Request) -> bytes | None:
+    """The body; None when it is too large. One that does not come in time, or breaks off, counts as empty."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_S):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MAX_BODY_BYTES:
+                    return None
+    except (TimeoutError, ClientDisconnect):
+        return b""
+    return bytes(body)
+
+
+def _fields(body: bytes) -> Mapping[str, Any]:
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = member(fields, name)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = member(fields, name)
+    return _cleaned(value) if isinstance(value, str) else ""
+
+
+def _cleaned(text: str) -> str:
+    return "".join(character for character in text[:_MAX_TEXT_CHARACTERS] if character.isprintable()).strip()
+
+
+def _first_plain(*versions: str) -> str:
+    """The first version that every firmware can read back without harm, or ""."""
+    return next((version for version in versions if quirks.is_plain_version(version)), "")
+
+
+def _own_port(request: Request) -> int:
+    server = request.scope.get("server")
+    return int(server[1]) if server and server[1] else 80
+
+
+def _timezone_offset_minutes() -> int:
+    offset = datetime.now().astimezone().utcoffset()
+    return int(offset.total_seconds() // 60) if offset is not None else 0
+
+
+def _json(content: Mapping[str, Any]) -> Response:
+    return Response(orjson.dumps(content), media_type="application/json", headers=_ALLOWED_FOR_BROWSERS)
+
+
+def _too_large() -> Response:
+    return Response(
+        orjson.dumps({"error": "The body is larger than any board sends."}),
+        status_code=413,
+        media_type="application/json",
+        headers={**_ALLOWED_FOR_BROWSERS, "Connection": "close"},
+    )
