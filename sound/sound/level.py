@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-SILENCE_DBFS = -100.0
-"""The level of digital silence, and of no sound at all: below the quietest sound of 16 bits."""
+SILENCE_DBFS = -150.0
+"""The level of digital silence, and of no sound at all: below any sound that 16 bits can hold."""
 
 
 def rms_dbfs(pcm: bytes) -> float:

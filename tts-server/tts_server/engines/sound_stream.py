@@ -46,7 +46,7 @@ class SoundStream:
         return self._whole_samples(data) if self._wav is None else self._from_wav(self._wav, data)
 
     def finish(self) -> None:
-        """The body has ended; half a sample at its end is dropped. Raises EngineFailed when there was no sound in it."""
+        """The body has ended; half a sample at its end is dropped. Raises EngineFailed without any sound."""
         if not self._known:
             raise self._failure("sent no sound")
         if self._wav is not None:
