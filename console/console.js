@@ -12,7 +12,7 @@ fetch("ready")
   .then((answer) => answer.json())
   .then((ready) => {
     const degraded = ready.degraded ?? [];
-    if (ready.status !== "ready") say("warn", `Not ready: ${ready.reason ?? ready.status} · 尚未就绪`);
+    if (!ready.ready) say("warn", `Not ready: ${ready.reason} · 尚未就绪`);
     else if (degraded.length) say("warn", "Ready, with limits · 可以使用，但有限制");
     else say("good", "Ready to talk · 可以对话");
     for (const sentence of degraded) {

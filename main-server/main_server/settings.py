@@ -98,11 +98,6 @@ class Settings(BaseSettings):
         "auto", description="Opus library: the system's libopus, PyAV's wheel, or whichever is there."
     )
 
-    @property
-    def database(self) -> str:
-        """The SQLAlchemy URL that is really used."""
-        return self.database_url or f"sqlite+aiosqlite:///{(self.data_dir / 'zhiyin.db').resolve()}"
-
 
 def load_settings(**overrides: object) -> Settings:
     """Reads environment and .env. Raises SettingsError with one sentence per bad setting."""

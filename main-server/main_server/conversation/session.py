@@ -24,7 +24,7 @@ from contracts.hearing import (
     Utterance,
 )
 from main_server.conversation.history import History
-from main_server.conversation.phrases import goodbye, greeting, is_exit, is_wake_word
+from main_server.conversation.phrases import goodbye, greeting, idle_goodbye, is_exit, is_wake_word, language_of
 from main_server.conversation.ports import (
     Abort,
     Channel,
@@ -82,9 +82,12 @@ class Session:
     _woken_by: str = ""
     _quiet_since_s: float = 0.0
     _speech_under_way: bool = False
+    _language: str = "zh"  # of what was said last: the toy says unasked things in it
+    _talks: int = 0  # so that set phrases take turns
     _closing: CloseReason | None = None
 
     def __post_init__(self) -> None:
+        self._language = self.role.language[:2] or self._language
         self._history = History(self.role.persona, max_turns=self.role.history_turns)
 
     # -- called by the device side; never blocks -----------------------------------------------------------------
@@ -187,7 +190,7 @@ class Session:
 
     def _greet(self) -> None:
         if self._woken_by and self._turn is None and self._closing is None:
-            self._begin_turn("wake", self._woken_by, scripted=greeting(self._woken_by))
+            self._begin_turn("wake", self._woken_by, scripted=greeting(self._language, self._talks))
         self._woken_by = ""
 
     async def _grown_quiet(self) -> None:
@@ -196,7 +199,7 @@ class Session:
             self.channel.keep_alive()
             self._settle(speech_under_way=True)
         elif self._mode in (ListenMode.AUTO, ListenMode.REALTIME) and self._closing is None:
-            self._begin_turn("idle", "", scripted=goodbye(self._history.language), last=CloseReason.IDLE)
+            self._begin_turn("idle", "", scripted=idle_goodbye(self._language, self._talks), last=CloseReason.IDLE)
         else:
             self._close(CloseReason.IDLE)
 
@@ -212,8 +215,10 @@ class Session:
         failure: EngineFailed | None = None,
         last: CloseReason | None = None,
     ) -> None:
+        self._language = language_of(text) or self._language
+        self._talks += 1
         if trigger in ("speech", "text") and is_exit(text, self.role.exit_phrases):
-            scripted, last = goodbye(text), CloseReason.GOODBYE
+            scripted, last = goodbye(self._language, self._talks), CloseReason.GOODBYE
         turn = Turn(
             channel=self.channel,
             engines=self.engines,
@@ -224,6 +229,7 @@ class Session:
             user_text=text,
             heard_at_s=asyncio.get_running_loop().time(),
             utterance=utterance,
+            language=self._language,
             scripted=scripted,
             failure=failure,
             ends_conversation=last is not None,

@@ -48,6 +48,7 @@ class Turn:
     user_text: str
     heard_at_s: float
     utterance: Utterance | None = None
+    language: str = ""  # "zh" or "en": what the toy says unasked
     scripted: str = ""
     failure: EngineError | None = None  # the ears failed: all there is to say is sorry
     error_code: str = ""
@@ -114,7 +115,7 @@ class Turn:
         for _ in range(MAX_TOOL_ROUNDS):
             said: list[str] = []
             calls: list[ToolCall] = []
-            answer = self.engines.model.reply(self.history.messages(), self.channel.tools.specs())
+            answer = self.engines.model.reply(self.history.messages(_clock()), self.channel.tools.specs())
             async with closing(answer) as events:  # leaving it closes the request
                 async for event in events:
                     match event:
@@ -131,11 +132,11 @@ class Turn:
             await self._run_tools("".join(said), calls)
 
     async def _run_tools(self, said: str, calls: list[ToolCall]) -> None:
-        self.history.add_calls(said, calls)
+        self.history.add_calls(calls, said)
         for call in calls:
             self._tools_called.append(call.name)
             self._watch.reached(Stage.TOOL_CALLED, call.name)
-            self.history.add_result(call, await self.channel.tools.call(call))
+            self.history.add_result(call.id, await self.channel.tools.call(call))
 
     async def _into_pieces(self, words: AsyncIterator[str]) -> AsyncIterator[Piece]:
         splitter = SentenceSplitter()
@@ -152,7 +153,7 @@ class Turn:
         self.outcome = Outcome.FAILED
         self.error_code = error.code if isinstance(error, EngineError) else "turn_timeout"
         self._watch.reached(Stage.APOLOGISED, getattr(error, "engine", ""))
-        self._apologised = apology(self.error_code, self.user_text)
+        self._apologised = apology(self.error_code, self.language)
         voice = self.engines.spare_voice if self.reply.voice_failed else self.engines.voice
         try:
             await self._say_behind(self._apologised, voice)
@@ -239,6 +240,11 @@ class Turn:
             tools=tuple(self._tools_called),
             timings=self._watch.timings(now_s, utterance),
         )
+
+
+def _clock() -> str:
+    """The last thing a model reads before the talk, so that all before it stays the same and can be cached."""
+    return f"It is now {datetime.now().astimezone():%A, %Y-%m-%d %H:%M (UTC%z)}."
 
 
 def _first_cause(failures: BaseExceptionGroup[BaseException]) -> BaseException:

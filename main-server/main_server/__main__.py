@@ -1,0 +1,75 @@
+"""The `zhiyin` command."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+from importlib.metadata import version
+
+from contracts.errors import ZhiyinError
+from main_server.settings import Settings, load_settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs `zhiyin serve` or `zhiyin toy ...`; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="zhiyin", description="Zhiyin 知音: a voice backend for your own toys")
+    parser.add_argument("--version", action="version", version=version("zhiyin"))
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("serve", help="migrate the database and serve devices, OTA and console")
+    if "toy" in (arguments or sys.argv[1:])[:1]:
+        return _toy(parser, commands, arguments)
+    commands.add_parser("toy", help="a board in software: talk to a server without hardware", add_help=False)
+    parser.parse_args(arguments)
+    return _serve()
+
+
+def _toy(
+    parser: argparse.ArgumentParser,
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    arguments: list[str] | None,
+) -> int:
+    from toy.cli import add_toy_command, run  # a toy needs none of the server, nor the server a toy
+
+    add_toy_command(commands)
+    return run(parser.parse_args(arguments))
+
+
+def _serve() -> int:
+    from main_server.app import run  # seconds of imports that --help need not wait for
+    from main_server.logs import configure_logging
+
+    try:
+        settings = load_settings()
+    except ZhiyinError as error:
+        print(f"Zhiyin cannot start.\n{error}", file=sys.stderr)
+        return 2
+    writer = configure_logging(settings.log)
+    try:
+        run(settings)
+    except ZhiyinError as error:
+        print(f"Zhiyin cannot start: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"Zhiyin cannot start: {_listening_problem(error, settings)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        writer.close()
+    return 0
+
+
+def _listening_problem(error: OSError, settings: Settings) -> str:
+    where = f"{settings.host}:{settings.port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{where} is taken by another program. Stop it, or choose another port: ZHIYIN_PORT=8001."
+    if error.errno == errno.EACCES:
+        return f"{where} may not be used without special rights. Choose a port above 1023: ZHIYIN_PORT=8000."
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{settings.host} is not an address of this machine. ZHIYIN_HOST=0.0.0.0 listens on all of them."
+    return f"{error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""The main port: device sockets, OTA, health, and the console's page, on one uvicorn server."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from importlib.metadata import version
+
+import uvicorn
+from fastapi import FastAPI
+
+from main_server.api.console import console_router
+from main_server.api.health import health_router
+from main_server.device.ota import ota_router
+from main_server.device.websocket import device_socket_class
+from main_server.network import is_loopback, lan_address
+from main_server.settings import Settings
+from main_server.wiring import House, build
+
+STOP_S = 12
+"""Seconds for replies under way when the server is asked to stop."""
+
+
+def create_app(house: House) -> FastAPI:
+    """The HTTP side; device sockets never reach it (device/websocket.py takes the upgrade)."""
+    zhiyin_version = version("zhiyin")
+    app = FastAPI(title="Zhiyin", version=zhiyin_version, docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(
+        ota_router(
+            lan_address=lan_address,
+            public_url=house.settings.public_url or "",
+            directory=house.hub.directory,
+        )
+    )
+    app.include_router(health_router(house.readiness, house.metrics.render, version=zhiyin_version))
+    app.include_router(console_router())
+    return app
+
+
+async def serve(settings: Settings) -> None:
+    """Migrates, warms up, listens until SIGINT or SIGTERM, drains. Raises ZhiyinError, OSError (port taken)."""
+    listening = _listen(settings.host, settings.port)
+    house = await build(settings)
+    try:
+        await house.open()
+        config = uvicorn.Config(
+            create_app(house),
+            ws=device_socket_class(house.hub),
+            http="h11",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=STOP_S,
+            proxy_headers=False,
+        )
+        server = _Server(config, house, listening.getsockname()[1])
+        await server.serve(sockets=[listening])
+    finally:
+        listening.close()
+        await house.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, telling when it serves and when it stops."""
+
+    def __init__(self, config: uvicorn.Config, house: House, port: int) -> None:
+        super().__init__(config)
+        self._house = house
+        self._port = port
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._house.readiness.serving()
+        print(banner(self._house, self._port), flush=True)  # noqa: T201  # the one thing a newcomer reads
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._house.readiness.draining()
+        await super().shutdown(sockets)
+
+
+def banner(house: House, port: int) -> str:
+    """What a newcomer needs to know, once, at start."""
+    settings = house.settings
+    host = lan_address() if not is_loopback(settings.host) else settings.host
+    base = settings.public_url or f"http://{host}:{port}"
+    rows = {"console": f"{base}/", "OTA URL": f"{base}/xiaozhi/ota/"} | house.serves()
+    rows["data"] = str(settings.data_dir.resolve())
+    lines = [f"Zhiyin 知音 {version('zhiyin')}", *(f"  {name:<12} {what}" for name, what in rows.items())]
+    if settings.claim == "open" and not is_loopback(settings.host):
+        lines.append(
+            "  WARNING      anyone who reaches this port may talk (ZHIYIN_CLAIM=open): keep it in your own network"
+        )
+    return "\n".join(lines)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The main port, taken before anything slow happens. IPv4, and IPv6 too when host is an IPv6 address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OSError:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening
+
+
+def run(settings: Settings) -> None:
+    """Serves on uvloop where it is there."""
+    try:
+        from uvloop import new_event_loop  # absent on Windows
+    except ImportError:
+        new_event_loop = asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(serve(settings))

@@ -1,0 +1,96 @@
+"""Which engine serves each port, and why: addresses in, engines and sentences for people out. Only wiring.py calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from contracts.errors import EngineUnavailable
+from contracts.language_model import LanguageModel
+from contracts.speech import Synthesizer
+from contracts.transcription import Transcriber
+from main_server.brain.offline import OfflineBrain
+from main_server.brain.openai_model import OpenAIModel
+from main_server.settings import Settings
+
+Engine = TypeVar("Engine")
+
+RECOGNISERS = "zhiyin.transcribers"
+VOICES = "zhiyin.synthesizers"
+REMOTE = "openai+"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen(Generic[Engine]):
+    """An engine and one sentence that says what it is and what would be better."""
+
+    engine: Engine
+    why: str
+
+
+def recogniser(settings: Settings) -> Chosen[Transcriber]:
+    """The transcriber named by ZHIYIN_ASR. Raises EngineUnavailable."""
+    if settings.asr.startswith(REMOTE):
+        url = settings.asr.removeprefix(REMOTE)
+        engine = _load(RECOGNISERS, "openai")(url, settings.asr_key.get_secret_value(), settings.asr_model)
+        return Chosen(engine, f"{settings.asr_model} at {_without_query(url)} (ZHIYIN_ASR)")
+    name = "pocketsphinx" if settings.asr == "auto" else settings.asr.removeprefix("local:")
+    return Chosen(
+        _load(RECOGNISERS, name)(),
+        "built-in, a few dozen English sentences; any OpenAI-compatible recogniser or, soon, SenseVoice hears "
+        "everything: docs/engines.md",
+    )
+
+
+def model(settings: Settings) -> Chosen[LanguageModel]:
+    """The language model at ZHIYIN_LLM_URL, else the offline brain. Raises EngineUnavailable."""
+    if settings.llm_url:
+        engine = OpenAIModel(settings.llm_url, settings.llm_model, settings.llm_key.get_secret_value())
+        return Chosen(engine, f"{settings.llm_model} at {_without_query(settings.llm_url)} (ZHIYIN_LLM_URL)")
+    return Chosen(
+        OfflineBrain(),
+        "offline brain, sentence templates in English and Chinese; any OpenAI-compatible server talks freely: "
+        "ZHIYIN_LLM_URL",
+    )
+
+
+def voice(settings: Settings) -> Chosen[Synthesizer]:
+    """The synthesizer named by ZHIYIN_TTS. Raises EngineUnavailable."""
+    if settings.tts.startswith(REMOTE):
+        url = settings.tts.removeprefix(REMOTE)
+        key = settings.tts_key.get_secret_value()
+        engine = _load(VOICES, "openai")(url, key, settings.tts_model)
+        return Chosen(engine, f"{settings.tts_model} at {_without_query(url)} (ZHIYIN_TTS)")
+    name = "espeak" if settings.tts == "auto" else settings.tts.removeprefix("local:")
+    return Chosen(
+        _load(VOICES, name)(),
+        "built-in espeak-ng, English, Mandarin, Cantonese; any OpenAI-compatible voice sounds better: ZHIYIN_TTS",
+    )
+
+
+def spare_voice() -> Synthesizer:
+    """The voice of apologies: it needs nothing but this machine."""
+    engine: Synthesizer = _load(VOICES, "espeak")()
+    return engine
+
+
+def _load(group: str, name: str) -> Callable[..., Any]:
+    """An engine's class by entry point, so that a package of somebody else's may bring one."""
+    found = {point.name: point for point in entry_points(group=group)}
+    if name not in found:
+        known = ", ".join(f"local:{each}" for each in sorted(found)) or "none"
+        raise EngineUnavailable(f"There is no engine called {name!r} here; there are: {known}.", engine=name)
+    try:
+        engine: Callable[..., Any] = found[name].load()
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"The engine {name} cannot be loaded: {error}. Run `make setup`.", engine=name
+        ) from error
+    return engine
+
+
+def _without_query(url: str) -> str:
+    """An address fit for a terminal: a query may hold a key."""
+    return url.partition("?")[0].rpartition("@")[2] if "@" in url else url.partition("?")[0]

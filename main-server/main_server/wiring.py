@@ -1,0 +1,214 @@
+"""The only place that chooses implementations: settings in, a house full of connected parts out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+import structlog
+
+from asr_server.dispatch import Dispatch
+from asr_server.hearing import LocalHearing
+from asr_server.voice_activity import SileroModel
+from contracts.errors import EngineError
+from contracts.events import Event, EventSink
+from contracts.hearing import Hearing
+from contracts.language_model import LanguageModel
+from contracts.speech import Synthesizer, VoiceChoice
+from contracts.transcription import Transcriber
+from main_server import engines
+from main_server.api.readiness import Readiness
+from main_server.conversation.ports import Channel
+from main_server.conversation.role import Role
+from main_server.conversation.session import Session, SessionLimits
+from main_server.conversation.turn import Engines
+from main_server.device.directory import DeviceReport
+from main_server.device.gate import OpenGate
+from main_server.device.hub import DeviceHub
+from main_server.device.speech import OpusCache, OpusVoice
+from main_server.logs import LogEvents
+from main_server.loop_lag import watch_loop_lag
+from main_server.metrics import Metrics
+from main_server.settings import Settings
+from main_server.store.engine import Database, default_url, open_database
+from main_server.store.migrate import migrate
+from main_server.store.recorder import Recorder
+from sound.opus import backend_name
+
+log = structlog.get_logger(__name__)
+
+WARM_S = 60.0
+CLOSE_S = 5.0
+DRAIN_S = 8.0
+SPEECH_CACHE_BYTES = 8 * 2**20
+
+
+@dataclass(slots=True)
+class House:
+    """Everything one process consists of. `open` before serving, `close` after."""
+
+    settings: Settings
+    database: Database
+    recorder: Recorder
+    metrics: Metrics
+    readiness: Readiness
+    hearing: Hearing
+    hub: DeviceHub
+    recogniser: engines.Chosen[Transcriber]
+    model: engines.Chosen[LanguageModel]
+    voice: engines.Chosen[Synthesizer]
+    spare_voice: Synthesizer
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def serves(self) -> dict[str, str]:
+        """What serves, and why, for people."""
+        return {
+            "recogniser": self.recogniser.why,
+            "model": self.model.why,
+            "voice": self.voice.why,
+            "opus": backend_name(),
+        }
+
+    async def open(self) -> None:
+        """Warms what the first talk would otherwise wait for; what cannot be had is a sentence in /ready."""
+        await self.recorder.start()
+        self._tasks.append(asyncio.create_task(watch_loop_lag(self.metrics.observe_lag), name="loop lag"))
+        await asyncio.gather(
+            self._warm("recogniser", self.recogniser.engine.warm),
+            self._warm("model", self.model.engine.warm),
+            self._warm("voice", self.voice.engine.warm),
+            self._warm("spare voice", self.spare_voice.warm),
+        )
+
+    async def close(self) -> None:
+        """Writes what waits and lets every engine go."""
+        self.readiness.draining()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.recorder.drain(DRAIN_S)
+        await self.recorder.close()
+        owned = (self.recogniser.engine, self.model.engine, self.voice.engine, self.spare_voice)
+        for engine in owned:
+            try:
+                async with asyncio.timeout(CLOSE_S):
+                    await engine.close()
+            except TimeoutError:
+                log.warning("engine did not close in time", engine=engine.name)
+        await self.database.close()
+
+    async def _warm(self, part: str, warm: Callable[[], Awaitable[None]]) -> None:
+        try:
+            async with asyncio.timeout(WARM_S):
+                await warm()
+        except (EngineError, TimeoutError) as error:
+            sentence = str(error) or "it took too long to load"
+            self.readiness.note(part, f"{part}: {sentence}")
+            log.warning("engine is not there yet", part=part, why=sentence)
+
+
+async def build(settings: Settings) -> House:
+    """Migrates the database and connects the parts. Raises ZhiyinError with a sentence for the owner."""
+    os.environ.setdefault("ZHIYIN_OPUS", settings.opus)
+    backend_name()  # a machine without Opus must say so now
+    url = settings.database_url or default_url(settings.data_dir)
+    await migrate(url)
+    database = open_database(url)
+    recorder = Recorder(database)
+    metrics = Metrics(version("zhiyin"))
+    readiness = Readiness()
+    chosen_recogniser = engines.recogniser(settings)
+    chosen_model = engines.model(settings)
+    chosen_voice = engines.voice(settings)
+    spare = engines.spare_voice()
+    hearing = LocalHearing(Dispatch(chosen_recogniser.engine), SileroModel())
+    listeners: tuple[EventSink, ...] = (recorder.on_event, metrics.on_event, LogEvents().on_event)
+
+    def emit(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    cache = OpusCache(SPEECH_CACHE_BYTES)
+    role = Role(greet=settings.greeting)
+    limits = SessionLimits(idle_s=settings.idle_s)
+
+    def open_session(channel: Channel) -> Session:
+        downlink = channel.traits.downlink
+        choice = VoiceChoice(voice=settings.tts_voice)
+        return Session(
+            channel=channel,
+            hearing=hearing,
+            engines=Engines(
+                model=chosen_model.engine,
+                voice=OpusVoice(chosen_voice.engine, choice, downlink, cache),
+                spare_voice=OpusVoice(spare, VoiceChoice(), downlink, cache),
+                recogniser=chosen_recogniser.engine.name,
+            ),
+            role=role,
+            emit=emit,
+            endpointing=settings.endpointing,
+            limits=limits,
+        )
+
+    directory = StoreDirectory(recorder)
+    hub = DeviceHub(gatekeeper=OpenGate(directory), open_session=open_session, directory=directory)
+    readiness.add("database", _database_check(recorder, database), vital=True)
+    _expose(metrics, recorder, hub, cache)
+    return House(
+        settings=settings,
+        database=database,
+        recorder=recorder,
+        metrics=metrics,
+        readiness=readiness,
+        hearing=hearing,
+        hub=hub,
+        recogniser=chosen_recogniser,
+        model=chosen_model,
+        voice=chosen_voice,
+        spare_voice=spare,
+    )
+
+
+class StoreDirectory:
+    """The store as the device side wants it (device.directory.DeviceDirectory)."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    async def seen(self, report: DeviceReport) -> None:
+        await self._recorder.seen(
+            device_id=report.device_id,
+            client_id=report.client_id,
+            board=report.board,
+            chip=report.chip,
+            firmware=report.firmware,
+            language=report.language,
+        )
+
+    async def known(self, device_id: str) -> DeviceReport | None:
+        known = await self._recorder.known(device_id)
+        return None if known is None else DeviceReport(device_id, chip=known.chip, firmware=known.firmware)
+
+
+def _database_check(recorder: Recorder, database: Database) -> Callable[[], Awaitable[str | None]]:
+    async def check() -> str | None:
+        await database.check()
+        return recorder.problem
+
+    return check
+
+
+def _expose(metrics: Metrics, recorder: Recorder, hub: DeviceHub, cache: OpusCache) -> None:
+    counters = hub.counters
+    metrics.register_depth("recorder", lambda: recorder.depth)
+    metrics.register_depth("channels", lambda: len(hub.switchboard))
+    metrics.register_depth("speech_cache_bytes", lambda: cache.size_bytes)
+    metrics.register_count("turns_dropped", lambda: recorder.dropped_turns)
+    metrics.register_count("junk_frames", lambda: counters.junk.total())
+    metrics.register_count("packets_dropped", lambda: counters.packets_dropped)
+    metrics.register_count("texts_dropped", lambda: counters.texts_dropped)
+    metrics.register_count("refused", lambda: counters.refused)
+    metrics.register_count("stalled", lambda: counters.stalled)
