@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from asr_server.completeness import Completeness, completeness
 from hypothesis import given
 from hypothesis import strategies as st
+
+from asr_server.completeness import Completeness, completeness
 
 COMPLETE, UNSURE, UNFINISHED = Completeness.COMPLETE, Completeness.UNSURE, Completeness.UNFINISHED
 
@@ -14,8 +15,8 @@ COMPLETE, UNSURE, UNFINISHED = Completeness.COMPLETE, Completeness.UNSURE, Compl
     "text",
     [
         "今天天气怎么样", "你会唱歌吗？", "我们走吧", "把灯打开吧", "打开客厅的灯", "现在几点了", "我今天很高兴。",
-        "what time is it", "What is this?", "turn on the light", "set the volume to maximum", "stop", "hello", "good night",
-        "how are you", "Tell me a story about the sea.", "can you sing a song",
+        "what time is it", "What is this?", "turn on the light", "set the volume to maximum", "stop", "hello",
+        "good night", "how are you", "Tell me a story about the sea.", "can you sing a song",
     ],
 )  # fmt: skip
 def test_a_whole_sentence_is_complete(text: str) -> None:
@@ -58,6 +59,8 @@ def test_what_the_toy_asked_for_decides(text: str, expecting: str, judged: Compl
     assert completeness(text, expecting=expecting) is judged
 
 
-@given(st.text(), st.sampled_from(["", "en", "zh-CN", "yue"]), st.sampled_from(["", "yes_no", "number", "name", "open"]))
+@given(
+    st.text(), st.sampled_from(["", "en", "zh-CN", "yue"]), st.sampled_from(["", "yes_no", "number", "name", "open"])
+)
 def test_any_text_is_judged(text: str, language: str, expecting: str) -> None:
     assert completeness(text, language, expecting) in Completeness

@@ -1,4 +1,4 @@
-"""A recogniser that does what it is told, one line of its script per call of the engine; it remembers what it was fed."""
+"""A recogniser that does what it is told, one line of its script per engine call; it remembers what it was fed."""
 
 from __future__ import annotations
 

@@ -1,0 +1,318 @@
+"""The rules of turn ends, in virtual time: tapes of levels and probabilities instead of sound."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr_server.completeness import Completeness
+from asr_server.endpointing import (
+    Commit,
+    Decision,
+    Endpointing,
+    NoSpeech,
+    Paused,
+    Resumed,
+    Started,
+    Thresholds,
+)
+from contracts.hearing import CommitReason, ListenMode, Patience
+from fakes.ears_tape import Tape, play
+
+MS = 16  # samples
+PACKETS_MS = (20, 60, 120)
+
+
+def ears(endpointing: str = "fixed:240", mode: ListenMode = ListenMode.AUTO) -> Endpointing:
+    made = Endpointing(Thresholds.parse(endpointing))
+    made.begin(mode, 0)
+    return made
+
+
+def kinds(decisions: list[tuple[int, Decision]]) -> list[type]:
+    return [type(decision) for _, decision in decisions]
+
+
+def commits(decisions: list[tuple[int, Decision]]) -> list[tuple[int, Commit]]:
+    return [(at, decision) for at, decision in decisions if isinstance(decision, Commit)]
+
+
+@pytest.mark.parametrize("packet_ms", PACKETS_MS)
+def test_one_sentence_is_started_paused_committed(packet_ms: int) -> None:
+    made = play(Tape().quiet(900).voice(1000).quiet(900), ears(), packet_ms)
+    assert kinds(made) == [Started, Paused, Commit]
+    started, paused, commit = (decision for _, decision in made)
+    assert started == Started(900 * MS)
+    assert paused == Paused(1900 * MS, 1)
+    assert isinstance(commit, Commit)
+    assert (commit.start_sample, commit.end_sample, commit.reason) == (900 * MS, 1900 * MS, CommitReason.SILENCE)
+
+
+@pytest.mark.parametrize("packet_ms", PACKETS_MS)
+@pytest.mark.parametrize("needed_ms", [200, 240, 500, 1000])
+def test_a_commit_comes_at_the_first_packet_with_enough_silence(needed_ms: int, packet_ms: int) -> None:
+    ((at, commit),) = commits(play(Tape().quiet(900).voice(1000).quiet(1500), ears(f"fixed:{needed_ms}"), packet_ms))
+    silence_ms = (at - 1900 * MS) / MS
+    assert needed_ms <= silence_ms < needed_ms + packet_ms
+    assert needed_ms <= commit.silence_ms <= silence_ms
+
+
+def test_a_threshold_crossed_inside_a_long_packet_commits_though_speech_follows_in_it() -> None:
+    tape = Tape().quiet(480).voice(960).quiet(360).voice(600)
+    assert kinds(play(tape, ears("fixed:240"), 1200)) == [Started, Paused, Commit, Started]
+
+
+@pytest.mark.parametrize("packet_ms", PACKETS_MS)
+@pytest.mark.parametrize("hole_ms", [20, 50])
+def test_a_hole_in_a_word_is_not_a_pause(hole_ms: int, packet_ms: int) -> None:
+    made = play(Tape().quiet(500).voice(500).quiet(hole_ms).voice(500).quiet(900), ears(), packet_ms)
+    assert kinds(made) == [Started, Paused, Commit]
+
+
+@pytest.mark.parametrize("packet_ms", PACKETS_MS)
+@pytest.mark.parametrize("hole_ms", [200, 300, 480])
+def test_speech_that_goes_on_within_the_window_is_the_same_utterance(hole_ms: int, packet_ms: int) -> None:
+    made = play(Tape().quiet(500).voice(500).quiet(hole_ms).voice(500).quiet(900), ears("fixed:500"), packet_ms)
+    assert kinds(made) == [Started, Paused, Resumed, Paused, Commit]
+    resumed, paused, commit = (decision for _, decision in made[2:])
+    assert resumed == Resumed(2, (1000 + hole_ms) * MS)
+    assert paused == Paused((1500 + hole_ms) * MS, 2)
+    assert isinstance(commit, Commit)
+    assert (commit.revision, commit.start_sample) == (2, 500 * MS)
+
+
+def test_speech_after_the_window_is_the_next_utterance() -> None:
+    made = play(
+        Tape().quiet(500).voice(500).quiet(700).voice(500).quiet(900), ears("fixed:240", mode=ListenMode.REALTIME)
+    )
+    assert kinds(made) == [Started, Paused, Commit] * 2
+    assert [commit.start_sample for _, commit in commits(made)] == [500 * MS, 1700 * MS]
+    assert [commit.revision for _, commit in commits(made)] == [1, 1]
+
+
+@pytest.mark.parametrize("packet_ms", PACKETS_MS)
+def test_a_click_is_not_speech(packet_ms: int) -> None:
+    assert play(Tape().quiet(900).voice(20).quiet(900).bang(30).quiet(900), ears(), packet_ms) == []
+
+
+def test_a_cough_is_nothing_heard() -> None:
+    assert kinds(play(Tape().quiet(900).voice(80).quiet(900), ears())) == [Started, Paused, NoSpeech]
+
+
+def test_a_bang_in_the_silence_does_not_put_off_the_commit() -> None:
+    plain = commits(play(Tape().quiet(900).voice(1000).quiet(900), ears()))
+    banged = commits(play(Tape().quiet(900).voice(1000).quiet(120).bang(30).quiet(750), ears()))
+    assert [commit.end_sample for _, commit in plain] == [commit.end_sample for _, commit in banged]
+    assert banged[0][0] - plain[0][0] <= 60 * MS
+
+
+@pytest.mark.parametrize("room_dbfs", [-100.0, -70.0, -50.0, -35.0])
+def test_the_end_is_found_in_any_room(room_dbfs: float) -> None:
+    ((_, commit),) = commits(play(Tape(room_dbfs=room_dbfs).quiet(900).voice(1000).quiet(900), ears()))
+    assert commit.end_sample == 1900 * MS
+
+
+def test_the_end_is_found_in_a_room_that_has_become_loud() -> None:
+    tape = Tape().quiet(900).voice(600).quiet(600)
+    tape.room_dbfs = -32.0
+    tape.quiet(3000).voice(600).quiet(600)
+    assert [commit.end_sample for _, commit in commits(play(tape, ears(mode=ListenMode.REALTIME)))] == [
+        1500 * MS,
+        5700 * MS,
+    ]
+
+
+def test_music_that_is_no_voice_is_never_speech() -> None:
+    tape = Tape()
+    for beat in range(100):
+        tape.bang(100, -15.0 - beat % 5).quiet(100)
+    assert play(tape, ears()) == []
+
+
+def test_a_voice_that_fades_slowly_ends_where_it_is_lost_in_the_room() -> None:
+    tape = Tape().quiet(900).voice(600)
+    for step in range(30):
+        tape.voice(10, -20.0 - 2 * step)
+    ((_, commit),) = commits(play(tape.quiet(900), ears()))
+    assert 1500 * MS < commit.end_sample <= 1800 * MS
+
+
+@pytest.mark.parametrize(
+    ("completeness", "needed_ms", "reason"),
+    [
+        (Completeness.COMPLETE, 280, CommitReason.COMPLETE),
+        (Completeness.UNSURE, 600, CommitReason.SILENCE),
+        (Completeness.UNFINISHED, 1000, CommitReason.SILENCE),
+    ],
+)
+def test_adaptive_waits_by_how_finished_the_text_sounds(
+    completeness: Completeness, needed_ms: int, reason: CommitReason
+) -> None:
+    endpointing = ears("adaptive")
+    made: list[tuple[int, Decision]] = []
+    for levels, probabilities in Tape().quiet(500).voice(1000).quiet(1500).packets(20):
+        heard = endpointing.hear(levels, probabilities)
+        made += [(endpointing.now, decision) for decision in heard]
+        if any(isinstance(decision, Paused) for decision in heard):
+            made += [(endpointing.now, decision) for decision in endpointing.understood(1, completeness)]
+    ((at, commit),) = commits(made)
+    assert needed_ms <= (at - 1500 * MS) / MS < needed_ms + 20
+    assert commit.reason is reason
+
+
+def test_a_text_later_than_its_threshold_commits_when_it_comes() -> None:
+    endpointing = ears("adaptive")
+    assert kinds(play(Tape().quiet(500).voice(1000).quiet(700), endpointing)) == [Started, Paused]
+    (commit,) = endpointing.understood(1, Completeness.COMPLETE)
+    assert isinstance(commit, Commit)
+    assert commit.silence_ms == 700
+
+
+def test_without_any_text_the_longest_threshold_commits() -> None:
+    ((at, commit),) = commits(play(Tape().quiet(500).voice(1000).quiet(2000), ears("adaptive"), 20))
+    assert (at, commit.reason) == (2500 * MS, CommitReason.SILENCE)
+
+
+def test_a_text_of_before_the_speech_went_on_is_ignored() -> None:
+    endpointing = ears("adaptive")
+    play(Tape().quiet(500).voice(500).quiet(300).voice(500).quiet(400), endpointing)
+    assert endpointing.understood(1, Completeness.COMPLETE) == []
+    assert kinds([(0, decision) for decision in endpointing.understood(2, Completeness.COMPLETE)]) == [Commit]
+
+
+@pytest.mark.parametrize(("patience", "factor"), [(Patience.QUICK, 0.8), (Patience.NORMAL, 1), (Patience.PATIENT, 1.5)])
+def test_patience_scales_adaptive_and_leaves_fixed_alone(patience: Patience, factor: float) -> None:
+    scaled = Thresholds.parse("adaptive", patience)
+    assert (scaled.complete_ms, scaled.unsure_ms, scaled.unfinished_ms) == (280 * factor, 600 * factor, 1000 * factor)
+    assert Thresholds.parse("fixed:240", patience) == Thresholds(240, 240, 240)
+
+
+@pytest.mark.parametrize("wrong", ["", "fixed", "fixed:", "fixed:0", "fixed:5001", "fixed:-1", "adaptive:3", "fixed:²"])
+def test_a_malformed_endpointing_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match="fixed:MS"):
+        Thresholds.parse(wrong)
+
+
+@pytest.mark.parametrize("mode", list(ListenMode))
+def test_speech_of_more_than_a_minute_is_cut(mode: ListenMode) -> None:
+    made = play(Tape().quiet(600).voice(61_000), ears(mode=mode))
+    at, commit = commits(made)[0]
+    assert commit.truncated
+    assert commit.reason is CommitReason.TOO_LONG
+    assert commit.end_sample == at
+    assert at - (0 if mode is ListenMode.MANUAL else 600 * MS) == 60_000 * MS
+
+
+def test_a_released_button_commits_at_once() -> None:
+    endpointing = ears(mode=ListenMode.MANUAL)
+    made = play(Tape().quiet(300).voice(800), endpointing)
+    assert kinds(made) == [Started]
+    (commit,) = endpointing.release()
+    assert isinstance(commit, Commit)
+    assert (commit.reason, commit.end_sample) == (CommitReason.RELEASED, 1100 * MS)
+
+
+def test_a_held_button_waits_through_long_thoughts() -> None:
+    endpointing = ears("fixed:240", mode=ListenMode.MANUAL)
+    made = play(Tape().quiet(300).voice(800).quiet(7000).voice(800).quiet(600), endpointing)
+    assert kinds(made) == [Started, Paused, Resumed, Paused]
+    (commit,) = endpointing.release()
+    assert isinstance(commit, Commit)
+    assert (commit.start_sample, commit.revision) == (300 * MS, 2)
+
+
+def test_speech_begun_just_before_the_release_counts() -> None:
+    endpointing = ears(mode=ListenMode.MANUAL)
+    play(Tape().quiet(320).voice(640).quiet(480).voice(40), endpointing, 20)
+    resumed, commit = endpointing.release()
+    assert isinstance(resumed, Resumed)
+    assert isinstance(commit, Commit)
+    assert commit.revision == 2
+
+
+def test_a_button_released_without_speech_is_nothing_heard() -> None:
+    endpointing = ears(mode=ListenMode.MANUAL)
+    assert play(Tape().quiet(600), endpointing) == []
+    assert endpointing.release() == [NoSpeech(600 * MS)]
+
+
+def test_a_lost_release_ends_after_eight_seconds_of_silence() -> None:
+    ((at, commit),) = commits(play(Tape().quiet(300).voice(900).quiet(10_000), ears(mode=ListenMode.MANUAL)))
+    assert (at, commit.reason) == (9240 * MS, CommitReason.SILENCE)
+
+
+def test_a_lost_release_without_speech_ends_after_a_minute() -> None:
+    assert play(Tape().quiet(60_000), ears(mode=ListenMode.MANUAL)) == [(60_000 * MS, NoSpeech(60_000 * MS))]
+
+
+SOUNDS = st.lists(
+    st.tuples(st.sampled_from(["voice", "quiet", "bang"]), st.integers(1, 120), st.floats(-90, 0)), max_size=25
+)
+MODES = st.sampled_from(list(ListenMode))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    SOUNDS,
+    st.sampled_from([10, 20, 60, 120, 600]),
+    st.integers(1, 1500),
+    MODES,
+    st.floats(-90, -25),
+)
+def test_whatever_is_heard_decisions_come_in_a_legal_order(
+    sounds: list[tuple[str, int, float]], packet_ms: int, needed_ms: int, mode: ListenMode, room_dbfs: float
+) -> None:
+    tape = Tape(room_dbfs=room_dbfs)
+    for kind, pieces, dbfs in sounds:
+        if kind == "quiet":
+            tape.quiet(10 * pieces)
+        elif kind == "voice":
+            tape.voice(10 * pieces, dbfs)
+        else:
+            tape.bang(10 * pieces, dbfs)
+    endpointing = ears(f"fixed:{needed_ms}", mode)
+    made = play(tape, endpointing, packet_ms)
+    made += [(endpointing.now, decision) for decision in endpointing.release()]
+    check_order(made)
+    for at, commit in commits(made):
+        if commit.reason is CommitReason.SILENCE:
+            needed = 8000 if mode is ListenMode.MANUAL else needed_ms
+            assert needed <= commit.silence_ms <= (at - commit.end_sample) / MS
+
+
+def check_order(made: list[tuple[int, Decision]]) -> None:
+    follows: dict[type | None, set[type]] = {
+        None: {Started, NoSpeech},
+        Started: {Paused, Commit, NoSpeech},
+        Paused: {Resumed, Commit, NoSpeech},
+        Resumed: {Paused, Commit, NoSpeech},
+        Commit: {Started, NoSpeech},
+        NoSpeech: {Started, NoSpeech},
+    }
+    for before, after in itertools.pairwise([None, *kinds(made)]):
+        assert after in follows[before]
+    revision, latest = 1, 0
+    for at, decision in made:
+        match decision:
+            case Started(start_sample):
+                revision, latest = 1, max(latest, start_sample)
+                assert start_sample >= latest
+            case Paused(end_sample, paused_revision):
+                assert paused_revision == revision
+                assert latest <= end_sample <= at
+                latest = end_sample
+            case Resumed(resumed_revision, sample):
+                revision += 1
+                assert resumed_revision == revision
+                assert latest <= sample <= at
+                latest = sample
+            case Commit(commit_revision, start_sample, end_sample, _, _):
+                assert commit_revision == revision
+                assert start_sample <= end_sample <= at
+                assert latest <= end_sample
+                latest = end_sample
+            case NoSpeech(end_sample):
+                assert end_sample <= at
