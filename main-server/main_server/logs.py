@@ -114,19 +114,31 @@ class LogWriter:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
+        waiting = 0  # lines the stream has taken and may still hold back
         while (line := self._lines.get()) is not None:
-            self._write(line)
-            if self._dropped > self._told and self._lines.empty():
-                missing, self._told = self._dropped - self._told, self._dropped
-                self._write(_add_time(None, "", {"event": "log lines dropped", "level": "warning", "lines": missing}))
-
-    def _write(self, line: EventDict) -> None:
-        try:
-            self._stream.write(self._render(line) + "\n")
+            waiting = self._write(line, waiting + 1)
             if self._lines.empty():
-                self._stream.flush()
+                waiting = self._tell_of_dropped(waiting)
+                waiting = self._write(None, waiting)
+        self._write(None, waiting)
+
+    def _tell_of_dropped(self, waiting: int) -> int:
+        if self._dropped == self._told:
+            return waiting
+        missing, self._told = self._dropped - self._told, self._dropped
+        line = _add_time(None, "", {"event": "log lines dropped", "level": "warning", "lines": missing})
+        return self._write(line, waiting)
+
+    def _write(self, line: EventDict | None, waiting: int) -> int:
+        """Writes a line, or for None all that the stream holds back; returns how many lines it still may."""
+        try:
+            if line is not None:
+                self._stream.write(self._render(line) + "\n")
+                return waiting
+            self._stream.flush()
         except Exception:  # the thread's outermost edge: a closed pipe, a field that cannot be written out
-            self._lost += 1
+            self._lost += waiting
+        return 0
 
 
 class LibraryLines(logging.Handler):
