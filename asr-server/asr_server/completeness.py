@@ -64,7 +64,8 @@ _EN_OPEN = re.compile(
     r"it's|i'm|what's|um|uh|er|hmm|well|please tell me|tell me|i want|i want to|i'd like|let's|point|plus|minus|times)$"
 )
 _EN_FINISHES_ANYWAY = re.compile(
-    r"(who am i|who is that|what (is|was) (that|this|it for|it like)|where (am i|are they|are we)|how (am|are|is) \w+|"
+    r"((what|where|who|how|when|why)\b.* (it|he|she|that|this|they|you|we|i) (is|are|was|were|am|do|does|did|can|will)|"
+    r"who am i|who is that|what (is|was) (that|this|it for|it like)|where (am i|are they|are we)|how (am|are|is) \w+|"
     r"(turn|switch) (it|that|this) (on|off)|what (is|are) \w+ (for|like|about|from|made of)|yes i (do|am|can|will)|"
     r"no i (do|am|can|will)|where .+ from|i think so|do that|like (that|this)|come in|go on)$"
 )

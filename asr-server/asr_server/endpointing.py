@@ -264,8 +264,8 @@ class Endpointing:
                 self._run = 0
                 decisions.append(Paused(self._sample(self._end), self._revision))
         if self._state is _State.PAUSED and self._silent and self._silence_ms >= self._needed_ms:
-            complete = self._completeness is Completeness.COMPLETE and self._mode is not ListenMode.MANUAL
-            self._finish(CommitReason.COMPLETE if complete else CommitReason.SILENCE, decisions)
+            early = self._needed_ms < self._thresholds.unsure_ms
+            self._finish(CommitReason.COMPLETE if early else CommitReason.SILENCE, decisions)
         elif self._too_long:
             if self._state is _State.IDLE:
                 decisions.append(NoSpeech(self.now))

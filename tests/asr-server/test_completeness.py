@@ -17,6 +17,7 @@ COMPLETE, UNSURE, UNFINISHED = Completeness.COMPLETE, Completeness.UNSURE, Compl
         "今天天气怎么样", "你会唱歌吗？", "我们走吧", "把灯打开吧", "打开客厅的灯", "现在几点了", "我今天很高兴。",
         "what time is it", "What is this?", "turn on the light", "set the volume to maximum", "stop", "hello",
         "good night", "how are you", "Tell me a story about the sea.", "can you sing a song",
+        "I want to know what time it is",
     ],
 )  # fmt: skip
 def test_a_whole_sentence_is_complete(text: str) -> None:

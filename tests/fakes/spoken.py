@@ -37,7 +37,9 @@ sys.stdout.buffer.write(rate.to_bytes(4, "little") + b"".join(pieces))
 @functools.cache
 def say(text: str, voice: str = "en") -> Samples:
     """The sentence without the silence around it, full scale 1.0; do not write to it."""
-    made = subprocess.run([sys.executable, "-c", _SPEAK, voice, text], capture_output=True, check=True, timeout=30).stdout
+    made = subprocess.run(
+        [sys.executable, "-c", _SPEAK, voice, text], capture_output=True, check=True, timeout=30
+    ).stdout
     sound = np.frombuffer(made[4:], "<i2").astype(np.float32) / 32768
     sound = soxr.resample(sound, int.from_bytes(made[:4], "little"), RATE_HZ)
     loud = np.flatnonzero(np.abs(sound) > 0.01 * np.abs(sound).max())
