@@ -136,10 +136,10 @@ async def test_server_side_echo_cancellation_is_remembered_for_the_next_boot() -
             reports.append(report)
 
     directory, stage = Memory(), Stage()
-    async with serving(DeviceHub(OpenGate(directory), stage.open, directory=directory)) as port:
-        async with connected(port) as toy:
-            await toy.hello(features={"aec": True})
-            await until(lambda: reports)
+    hub = DeviceHub(OpenGate(directory), stage.open, directory=directory)
+    async with serving(hub) as port, connected(port) as toy:
+        await toy.hello(features={"aec": True})
+        await until(lambda: reports)
     assert reports == [DeviceReport(MAC, server_aec=True)]
     traits = stage.sessions[0].channel.traits
     assert (traits.lead_frames, traits.stop_waits) == (0, True)
