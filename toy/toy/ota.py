@@ -36,11 +36,12 @@ async def boot(ota_url: str, device_id: str, client_id: str) -> Boot:
     # As on a board: no redirects, no environment proxies.
     async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, headers=headers) as client:
         answer = await _check(client, ota_url, device_id, client_id)
-        if "activation" in answer:
-            await _activate(client, ota_url, answer["activation"])
-            answer = await _check(client, ota_url, device_id, client_id)
-            if "activation" in answer:
-                raise Unclaimed(_claim_sentence(answer["activation"]))
+        activation = _activation(answer)
+        if activation.get("challenge") is not None:
+            await _activate(client, ota_url, activation)
+            activation = _activation(answer := await _check(client, ota_url, device_id, client_id))
+        if activation:
+            raise Unclaimed(_claim_sentence(activation))
     return _websocket(answer, ota_url)
 
 
@@ -62,7 +63,15 @@ async def _check(client: httpx.AsyncClient, ota_url: str, device_id: str, client
     return answer
 
 
-async def _activate(client: httpx.AsyncClient, ota_url: str, activation: Any) -> None:
+def _activation(answer: Json) -> Json:
+    """The activation section where a board would act on it: with a code or a challenge; {} otherwise."""
+    section = answer.get("activation")
+    if not isinstance(section, dict):
+        return {}
+    return {key: value for key, value in section.items() if key in ("code", "challenge") and isinstance(value, str)}
+
+
+async def _activate(client: httpx.AsyncClient, ota_url: str, activation: Json) -> None:
     """Confirms the activation; a board would ask again every 3 s, we say the code and stop."""
     response = await _post(client, ota_url.rstrip("/") + "/activate", {})
     if response.status_code != 200:
@@ -96,10 +105,12 @@ def _websocket(answer: Json, ota_url: str) -> Boot:
     )
 
 
-def _claim_sentence(activation: Any) -> str:
-    code = activation.get("code") if isinstance(activation, dict) else None
-    if code:
-        return f"The server wants this device claimed first: enter the code {code} in its console, then try again."
+def _claim_sentence(activation: Json) -> str:
+    if "code" in activation:
+        return (
+            f"The server wants this device claimed first: enter the code {activation['code']} in its console, "
+            "then try again."
+        )
     return "The server wants this device activated first, and gave no code for it: look into its console."
 
 
