@@ -6,6 +6,7 @@ import string
 from datetime import datetime
 
 import pytest
+
 from contracts.language_model import Author, Message, ToolCall, ToolSpec, Words
 from contracts.sentences import README_SENTENCES, expanded, load
 from main_server.brain.offline import OfflineBrain
