@@ -6,9 +6,9 @@
     history.messages(extra_system="It is Friday, 12:05.")  -> the model
     history.add_reply("It is sunny.", interrupted=False)
 
-The order is made for servers that cache what they have read: the system prompt never changes, turns are only appended,
-old ones are dropped a quarter of the window at a time, and whatever changes with every turn (the clock) comes last, just
-before what the person says now.
+The order is made for servers that cache what they have read: the system prompt never changes, turns are only
+appended, old ones are dropped a quarter of the window at a time, and whatever changes with every turn (the clock)
+comes last, just before what the person says now.
 """
 
 from __future__ import annotations

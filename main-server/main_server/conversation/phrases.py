@@ -8,21 +8,23 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 EXIT_PHRASES = (
-    "再见", "拜拜", "拜", "晚安", "退出", "退下", "退下吧", "闭嘴", "关机", "结束对话", "结束聊天", "不聊了", "先不聊了",
-    "没事了", "你可以走了", "下次聊", "下次再聊", "回头见", "明天见", "一会儿见", "去休息吧", "你休息吧",
-    "goodbye", "good bye", "bye", "bye bye", "byebye", "good night", "see you", "see you later", "see you tomorrow",
-    "exit", "quit", "shut up", "go to sleep", "stop listening", "that is all", "that's all", "talk to you later",
+    "再见", "拜拜", "拜", "晚安", "退出", "退下", "退下吧", "闭嘴", "结束对话", "结束聊天", "不聊了", "先不聊了",
+    "没事了", "你可以走了", "下次聊", "下次再聊", "回头见", "明天见", "一会儿见", "去休息吧", "你休息吧", "goodbye",
+    "good bye", "bye", "bye bye", "byebye", "good night", "see you", "see you later", "see you tomorrow", "exit",
+    "quit", "shut up", "go to sleep", "stop listening", "that is all", "that's all", "talk to you later",
     "end the conversation", "leave me alone",
 )  # fmt: skip
 """Whole utterances that end a conversation; a role may have its own list."""
 
 WAKE_WORDS = (
-    "你好小智", "小智", "小智小智", "嗨小智", "你好小鑫", "你好小新", "小爱同学", "小鑫同学", "小美同学", "小龙小龙", "喵喵同学",
-    "小滨小滨", "小冰小冰", "你好知音", "知音知音", "嘿知音", "嗨乐鑫", "hi esp", "hi lexin", "hey willow", "hi jason",
-    "hi jarvis", "jarvis", "computer", "alexa", "sophia", "hey wanda", "hi xiaozhi", "hello xiaozhi", "hi stack chan",
-    "hi m five", "hi joy", "hi walle", "hi lily", "hi telly", "hey zhiyin", "hello zhiyin", "mycroft", "wake up",
+    "你好小智", "小智", "小智小智", "嗨小智", "你好小鑫", "你好小新", "小爱同学", "小鑫同学", "小美同学", "小龙小龙",
+    "喵喵同学", "小滨小滨", "小冰小冰", "你好知音", "知音知音", "嘿知音", "嗨乐鑫", "hi esp", "hi lexin",
+    "hey willow", "hi jason", "hi jarvis", "jarvis", "computer", "alexa", "sophia", "hey wanda", "hi xiaozhi",
+    "hello xiaozhi", "hi stack chan", "hi m five", "hi joy", "hi walle", "hi lily", "hi telly", "hey zhiyin",
+    "hello zhiyin", "mycroft", "wake up",
 )  # fmt: skip
 """What a board sends as `detect` when its wake word was heard, as opposed to typed text."""
 
@@ -80,9 +82,10 @@ _OTHER_SCRIPT = re.compile(r"[\u0370-\u1fff\u3040-\u30ff\uac00-\ud7af]")  # Gree
 _FIRST_LETTER = re.compile(rf"{_HAN.pattern}|[A-Za-z]")
 _LONGEST_FAREWELL_CHARS = 48
 _POLITE = {
-    "好", "好的", "好吧", "好了", "行", "嗯", "嗯嗯", "那", "那就", "那好", "谢谢", "谢谢你", "了", "啦", "吧", "咯", "喽", "呀", "啊", "先", "小智", "宝贝", "亲爱的", "我们", "咱们",
-    "ok", "okay", "well", "alright", "all right", "thanks", "thank you", "so", "then", "now", "for now", "please", "yes",
-    "no", "oh", "um", "my friend", "buddy", "everyone",
+    "好", "好的", "好吧", "好了", "行", "嗯", "嗯嗯", "那", "那就", "那好", "谢谢", "谢谢你", "了", "啦", "吧", "咯",
+    "喽", "呀", "啊", "先", "小智", "宝贝", "亲爱的", "我们", "咱们", "ok", "okay", "well", "alright", "all right",
+    "thanks", "thank you", "so", "then", "now", "for now", "please", "yes", "no", "oh", "um", "my friend", "buddy",
+    "everyone",
 }  # fmt: skip
 
 
@@ -94,16 +97,14 @@ def normalise(text: str) -> str:
 
 
 def is_exit(text: str, phrases: Iterable[str] = EXIT_PHRASES) -> bool:
-    """Whether the whole utterance is a farewell, politeness around it allowed: "好的，再见啦" is, "再见是什么意思" is not."""
-    said = normalise(text)
-    wanted = {normalise(phrase) for phrase in phrases} - {""}
-    return _is_farewell(said, wanted)
+    """Whether the whole utterance is a farewell, with politeness around it: "好的，再见啦", not "再见是什么意思"."""
+    return _is_farewell(normalise(text), _normalised(tuple(phrases)))
 
 
 def is_wake_word(text: str, words: Iterable[str] = WAKE_WORDS) -> bool:
     """Whether `detect` brought a wake word and not something typed."""
     said = normalise(text).replace(" ", "")
-    return any(said == normalise(word).replace(" ", "") for word in words) and bool(said)
+    return said in {word.replace(" ", "") for word in _normalised(tuple(words))}
 
 
 def language_of(text: str) -> str:
@@ -143,7 +144,12 @@ def idle_goodbye(language: str, number: int = 0) -> str:
     return _turn_of(IDLE_GOODBYES, language, number)
 
 
-def _is_farewell(said: str, wanted: set[str]) -> bool:
+@lru_cache(maxsize=64)
+def _normalised(phrases: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(normalise(phrase) for phrase in phrases) - {""}
+
+
+def _is_farewell(said: str, wanted: frozenset[str]) -> bool:
     """Peels politeness from both ends until a farewell is left, or nothing can be peeled."""
     if len(said) > _LONGEST_FAREWELL_CHARS:
         return False
