@@ -106,8 +106,11 @@ def test_a_silent_recording_is_named(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "silent" in capsys.readouterr().err
 
 
-async def test_load_lets_each_toy_talk_under_its_own_name(stereo_wav: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_load_lets_each_toy_talk_under_its_own_name(
+    stereo_wav: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toy.load.START_SPREAD_S", 0.0)
     async with scripted_server(answer_twice) as server:
-        await toy("load", str(stereo_wav), "--toys", "3", "--minutes", "0.1", "--url", server.url)
+        await toy("load", str(stereo_wav), "--toys", "3", "--minutes", "0.03", "--url", server.url)
     assert len({talk.headers["Device-Id"] for talk in server.talks}) == 3
     assert "turns answered" in capsys.readouterr().out

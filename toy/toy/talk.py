@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from contracts.audio import Pcm
-from toy.board import Board, Mode, State
+from toy.board import Board, Mode
 from toy.errors import ChannelLost, NoAnswer, NothingToSay
 from toy.timing import TurnRecord
 from toy.voice import end_of_voice
@@ -53,7 +53,7 @@ async def converse(board: Board) -> TurnRecord:
     """Listens with a live microphone until somebody has spoken and been answered."""
     record = board.new_turn()
     await board.listen()
-    await board.until(lambda: board.state is State.SPEAKING or not board.connected, 24 * 3600)
+    await board.until(lambda: record.tts_start_s is not None or not board.connected, 24 * 3600)
     await _hear_reply(board, record, ANSWER_TIMEOUT_S, None)
     return record
 
@@ -64,7 +64,7 @@ async def wake(board: Board, word: str) -> TurnRecord:
     await board.detect(word)
     record.voice_ended_s = asyncio.get_running_loop().time()
     await board.listen()
-    if await board.until(lambda: board.state is State.SPEAKING, GREETING_TIMEOUT_S):
+    if await board.until(lambda: record.tts_start_s is not None, GREETING_TIMEOUT_S):
         await _hear_reply(board, record, ANSWER_TIMEOUT_S, None)
     return record
 
