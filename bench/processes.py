@@ -32,6 +32,7 @@ class Child:
         self._log = log
         self._env = {**os.environ, **(env or {})}
         self._process: asyncio.subprocess.Process | None = None
+        self._draining: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Child:
         with self._log.open("wb") as log:
@@ -49,6 +50,9 @@ class Child:
         process = self._process
         if process is None:
             return
+        if self._draining is not None:
+            self._draining.cancel()
+            await asyncio.gather(self._draining, return_exceptions=True)
         self._signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(TERM_GRACE_S):
@@ -77,8 +81,11 @@ class Child:
             raise ProcessDied(f"{self.name} ended.{self._tail()}")
         return line.decode("utf-8", "replace").strip()
 
-    async def drain(self) -> None:
-        """Reads and forgets what it prints, so that a full pipe never stops it; ends with it."""
+    def drain(self) -> None:
+        """From now on what it prints goes to its log, so that a full pipe never stops it."""
+        self._draining = asyncio.get_running_loop().create_task(self._print_to_log())
+
+    async def _print_to_log(self) -> None:
         with self._log.open("ab") as log:
             while piece := await self._stdout().read(65536):
                 log.write(piece)

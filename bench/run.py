@@ -37,7 +37,6 @@ class Bench:
         self._folder = folder
         self._stack = AsyncExitStack()
         self._server_cores, self._other_cores, self.pinning = core_plan() if args.pin else ("", "", "not pinned")
-        self._drains: list[asyncio.Task[None]] = []
         self.port = _free_port()
         self.server: Child
 
@@ -45,9 +44,9 @@ class Bench:
         try:
             stubs = await self._start("stub engines", (sys.executable, "-m", "bench.stubs"), self._other_cores)
             engines = f"http://127.0.0.1:{(await stubs.line(20)).split()[-1]}/v1"
-            self._drain(stubs)
+            stubs.drain()
             self.server = await self._start("server", SERVER, self._server_cores, self._environment(engines))
-            self._drain(self.server)
+            self.server.drain()
             await self._until_ready()
         except BaseException:
             await self._stack.aclose()
@@ -55,8 +54,6 @@ class Bench:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for drain in self._drains:
-            drain.cancel()
         await self._stack.aclose()
 
     @property
@@ -97,9 +94,6 @@ class Bench:
     async def _start(self, name: str, command: Sequence[str], cores: str, env: dict[str, str] | None = None) -> Child:
         log = self._folder / f"{name.replace(' ', '-')}.log"
         return await self._stack.enter_async_context(Child(name, command, log, env=env, cores=cores))
-
-    def _drain(self, child: Child) -> None:
-        self._drains.append(asyncio.get_running_loop().create_task(child.drain()))
 
     def _environment(self, engines: str) -> dict[str, str]:
         return {
