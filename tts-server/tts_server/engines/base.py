@@ -69,7 +69,8 @@ def _as_pause(found: re.Match[str]) -> str:
 async def sentences(words: AsyncIterator[str], max_chars: int = MAX_TEXT_CHARS) -> AsyncGenerator[str, None]:
     """Streamed words joined to texts that end with a sentence, for engines that take one text at a time.
 
-    A text that was whole when it came stays whole. `words` is closed with this iterator.
+    A sentence goes out when it ends what came, or when more has come after it: so a text that comes whole stays whole.
+    `words` is closed with this iterator.
     """
     held = ""
     try:
