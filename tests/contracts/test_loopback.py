@@ -1,0 +1,181 @@
+"""The loopback transport: token first, bounded frames, many requests at once, cancelling, and what a loss means."""
+
+import asyncio
+import json
+import struct
+
+import pytest
+
+from contracts.errors import EngineBusy, EngineFailed, EngineUnavailable
+from contracts.loopback import MAX_FRAME_BYTES, MAX_REQUESTS, Frame, LoopbackClient, LoopbackServer, encode
+
+TOKEN = "the token"
+
+
+class Scripted:
+    """A handler that echoes, waits for `gate`, or fails, as its kind says."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.waiting = 0
+        self.cancelled = asyncio.Event()
+
+    async def handle(self, kind: str, request: Frame) -> Frame:
+        match kind:
+            case "echo":
+                return request
+            case "wait":
+                self.waiting += 1
+                try:
+                    await self.gate.wait()
+                except asyncio.CancelledError:
+                    self.cancelled.set()
+                    raise
+                return Frame({"waited": True})
+            case "busy":
+                raise EngineBusy("full", engine="it")
+            case "huge":
+                return Frame(body=bytes(MAX_FRAME_BYTES))
+        raise RuntimeError("a bug")
+
+
+@pytest.fixture
+def scripted():
+    return Scripted()
+
+
+@pytest.fixture
+async def port(scripted):
+    server = LoopbackServer(scripted.handle, TOKEN)
+    yield await server.start()
+    await server.close()
+
+
+@pytest.fixture
+async def client(port):
+    client = await LoopbackClient.connect(port, TOKEN, engine="it")
+    yield client
+    await client.close()
+
+
+@pytest.fixture(autouse=True)
+async def deadline():
+    async with asyncio.timeout(20):
+        yield
+
+
+async def test_fields_and_body_come_back_as_they_were(client):
+    answer = await client.request("echo", {"language": "中文", "n": 1}, b"\x00\xff" * 1000)
+    assert (dict(answer.fields), answer.body) == ({"language": "中文", "n": 1}, b"\x00\xff" * 1000)
+
+
+async def test_a_quick_request_overtakes_a_slow_one(client, scripted):
+    slow = asyncio.create_task(client.request("wait"))
+    await client.request("echo")
+    assert not slow.done()
+    scripted.gate.set()
+    assert (await slow).fields == {"waited": True}
+
+
+async def test_errors_keep_their_kind_and_bugs_become_failures(client):
+    with pytest.raises(EngineBusy, match="full") as raised:
+        await client.request("busy")
+    assert raised.value.engine == "it"
+    with pytest.raises(EngineFailed, match="RuntimeError"):
+        await client.request("a bug")
+    with pytest.raises(EngineFailed, match="too long"):
+        await client.request("huge")
+    await client.request("echo")
+
+
+async def test_cancelling_a_request_cancels_the_work(client, scripted):
+    work = asyncio.create_task(client.request("wait"))
+    while not scripted.waiting:
+        await asyncio.sleep(0)
+    work.cancel()
+    await scripted.cancelled.wait()
+    await client.request("echo")
+
+
+async def test_too_many_requests_are_refused_and_the_others_go_on(client, scripted):
+    work = [asyncio.create_task(client.request("wait")) for _ in range(MAX_REQUESTS)]
+    while scripted.waiting < MAX_REQUESTS:
+        await asyncio.sleep(0)
+    with pytest.raises(EngineBusy):
+        await client.request("echo")
+    scripted.gate.set()
+    assert len(await asyncio.gather(*work)) == MAX_REQUESTS
+
+
+async def test_a_wrong_token_gets_no_answer(port):
+    client = await LoopbackClient.connect(port, "another", engine="it")
+    with pytest.raises(EngineUnavailable):
+        await client.request("echo")
+    assert client.lost
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        struct.pack(">II", MAX_FRAME_BYTES, 1),
+        struct.pack(">II", 0xFFFFFFFF, 0xFFFFFFFF),
+        struct.pack(">II", 3, 0) + b"{x}",
+        struct.pack(">II", 2, 0) + b"[]",
+        struct.pack(">II", 90_000, 0) + b"[" * 90_000,
+        encode({"kind": "echo"}),
+        encode({"id": "one", "kind": "echo"}),
+    ],
+)
+async def test_junk_closes_its_connection_and_no_other(port, client, junk):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(encode({"token": TOKEN}) + junk)
+    assert await _rest(reader) == b""
+    writer.close()
+    await client.request("echo")
+
+
+async def test_a_lost_connection_fails_what_waits_and_what_comes_later(client, scripted):
+    server = LoopbackServer(scripted.handle, TOKEN)
+    lost = await LoopbackClient.connect(await server.start(), TOKEN, engine="it")
+    work = asyncio.create_task(lost.request("wait"))
+    while not scripted.waiting:
+        await asyncio.sleep(0)
+    await server.close()
+    with pytest.raises(EngineUnavailable):
+        await work
+    with pytest.raises(EngineUnavailable):
+        await lost.request("echo")
+    await lost.close()
+
+
+async def test_a_client_that_leaves_takes_its_work_along(port, scripted):
+    client = await LoopbackClient.connect(port, TOKEN, engine="it")
+    work = asyncio.create_task(client.request("wait"))
+    while not scripted.waiting:
+        await asyncio.sleep(0)
+    await client.close()
+    await scripted.cancelled.wait()
+    with pytest.raises(EngineUnavailable):
+        await work
+
+
+async def test_a_frame_over_the_limit_is_refused_before_it_is_sent(client):
+    with pytest.raises(EngineFailed, match="too long"):
+        await client.request("echo", body=bytes(MAX_FRAME_BYTES))
+    await client.request("echo")
+
+
+def test_a_frame_is_two_lengths_a_json_header_and_a_body():
+    frame = encode({"id": 1}, b"body")
+    header_bytes, body_bytes = struct.unpack(">II", frame[:8])
+    assert json.loads(frame[8 : 8 + header_bytes]) == {"id": 1}
+    assert frame[8 + header_bytes :] == b"body"
+    assert body_bytes == 4
+
+
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""  # the other side aborted, which is what we want to see
