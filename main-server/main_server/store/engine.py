@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, Connection, Engine, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from main_server.store import sqlite
 from main_server.store.errors import DatabaseUnavailable, StoreError
@@ -17,6 +20,8 @@ BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for another writer."""
 
 FILE_NAME = "zhiyin.db"
+
+T = TypeVar("T")
 
 _ASYNC_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
@@ -52,7 +57,7 @@ def make_engine(url: URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, foreign_key
         engine = create_async_engine(url, hide_parameters=True, connect_args=sqlite.CONNECT_ARGS)
     except ImportError as error:
         raise DatabaseUnavailable(f"The driver for this database is not installed: {error.name}.") from error
-    sqlite.set_up(engine, busy_timeout_ms=busy_timeout_ms, foreign_keys=foreign_keys)
+    sqlite.set_up(engine.sync_engine, busy_timeout_ms=busy_timeout_ms, foreign_keys=foreign_keys)
     return engine
 
 
@@ -67,10 +72,14 @@ def explain(error: SQLAlchemyError | OSError, url: URL) -> StoreError:
 class Database:
     """The open database of this process."""
 
-    def __init__(self, url: URL, engine: AsyncEngine) -> None:
+    def __init__(self, url: URL, engine: AsyncEngine, writer: Engine | None = None) -> None:
+        """`writer` is a synchronous engine whose transactions write, for databases whose driver is one."""
         self.url = url
         self.engine = engine
         self._write_engine = engine.execution_options(**{sqlite.WRITES: True})
+        self.writer = writer
+        self._writer_thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._closed = False
         self._reading = async_sessionmaker(engine, expire_on_commit=False)
         self._writing = async_sessionmaker(self._write_engine, expire_on_commit=False)
 
@@ -88,11 +97,21 @@ class Database:
             async with self._writing.begin() as session:
                 yield session
 
-    @asynccontextmanager
-    async def write_connection(self) -> AsyncIterator[AsyncConnection]:
-        """Like `writing`, without the ORM; raises what SQLAlchemy raises, since its caller tells errors apart."""
-        async with self._write_engine.begin() as connection:
-            yield connection
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Runs `work` in a transaction of its own, where the least CPU is spent; raises what SQLAlchemy raises.
+
+        SQLite: in one thread kept for it, with a single hop instead of several per statement (a turn costs a tenth).
+        Cancelling does not stop that thread; the next `write` waits behind it.
+        """
+        if self.writer is None:
+            async with self._write_engine.begin() as connection:
+                return await connection.run_sync(work)
+        return await asyncio.get_running_loop().run_in_executor(self._writer_thread, self._write_here, work)
+
+    def _write_here(self, work: Callable[[Connection], T]) -> T:
+        assert self.writer is not None
+        with self.writer.begin() as connection:
+            return work(connection)
 
     async def check(self) -> None:
         """Asks the database for an answer. Raises StoreError."""
@@ -103,6 +122,11 @@ class Database:
         return explain(error, self.url)
 
     async def close(self) -> None:
+        """Closes all connections; may be called again. A write under way is not waited for."""
+        if self.writer is not None and not self._closed:
+            self._writer_thread.submit(self.writer.dispose)
+        self._closed = True
+        self._writer_thread.shutdown(wait=False)
         await self.engine.dispose()
 
     @contextmanager
@@ -119,4 +143,5 @@ def open_database(url: str, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Databa
     file = sqlite.database_file(parsed) if sqlite.is_sqlite(parsed) else None
     if file is not None:
         sqlite.prepare_file(file)
-    return Database(parsed, make_engine(parsed, busy_timeout_ms=busy_timeout_ms))
+    writer = sqlite.make_writer(parsed, busy_timeout_ms=busy_timeout_ms) if file is not None else None
+    return Database(parsed, make_engine(parsed, busy_timeout_ms=busy_timeout_ms), writer)

@@ -28,8 +28,9 @@ from main_server.store.writer import Writer
 
 BACKLOG_LIMIT = 2_000
 BATCH_LIMIT = 200
-BATCH_PERIOD_S = 0.02
-"""How long the first entry of a batch waits for company."""
+BATCH_PERIOD_S = 0.04
+"""How long the first entry of a batch waits for company: 150 talking devices end 30 turns a second, and a transaction
+costs more than a turn in it."""
 
 WRITE_DEADLINE_S = 15.0
 """Longer than SQLite waits for another writer; a disk that hangs longer counts as failed."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from contracts.events import SessionClosed, SessionOpened, TurnEnded
+from contracts.events import SessionClosed, SessionOpened, TurnEnded, TurnTimings
 from main_server.store.backlog import DeviceReport, Entry
 from main_server.store.models import CODE_CHARS, NAME_CHARS
 
@@ -15,6 +15,8 @@ TEXT_CHARS = 20_000
 """Longer texts of a turn are cut here."""
 
 Row = dict[str, Any]
+
+_TIMINGS = [field.name for field in fields(TurnTimings)]
 
 
 def devices(entries: Iterable[Entry]) -> dict[str, Row]:
@@ -89,7 +91,7 @@ def turn(key: str, conversation_id: str, ended: TurnEnded) -> Row:
         "prompt_tokens": ended.prompt_tokens,
         "completion_tokens": ended.completion_tokens,
         "tools": [name(tool) for tool in ended.tools],
-        **asdict(ended.timings),
+        **{timing: getattr(ended.timings, timing) for timing in _TIMINGS},
     }
 
 

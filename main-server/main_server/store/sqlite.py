@@ -11,9 +11,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from main_server.store.errors import (
@@ -56,7 +55,14 @@ def prepare_file(file: Path) -> None:
         ) from error
 
 
-def set_up(engine: AsyncEngine, *, busy_timeout_ms: int, foreign_keys: bool) -> None:
+def make_writer(url: URL, *, busy_timeout_ms: int) -> Engine:
+    """A synchronous engine for the one thread that writes."""
+    engine = create_engine(url.set(drivername="sqlite"), hide_parameters=True, connect_args=CONNECT_ARGS)
+    set_up(engine, busy_timeout_ms=busy_timeout_ms, foreign_keys=True)
+    return engine.execution_options(**{WRITES: True})
+
+
+def set_up(engine: Engine, *, busy_timeout_ms: int, foreign_keys: bool) -> None:
     """Sets the pragmas on each new connection and takes over BEGIN."""
     pragmas = (
         f"PRAGMA busy_timeout = {busy_timeout_ms:d}",
@@ -65,7 +71,7 @@ def set_up(engine: AsyncEngine, *, busy_timeout_ms: int, foreign_keys: bool) -> 
         f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}",
     )
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def connected(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
         try:
@@ -76,7 +82,7 @@ def set_up(engine: AsyncEngine, *, busy_timeout_ms: int, foreign_keys: bool) -> 
             connection.close()  # the pool does not know it yet and would leave its thread behind
             raise
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         writes = connection.get_execution_options().get(WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from sqlalchemy import bindparam, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from contracts.events import SessionClosed, TurnEnded
 from main_server.store import rows
@@ -83,6 +84,14 @@ class Keys:
         self._keys.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Keys of the rows a transaction found or made, by device_id and by session_id."""
+
+    devices: dict[str, str]
+    conversations: dict[str, str]
+
+
 class Writer:
     """Turns entries into rows of one database."""
 
@@ -96,78 +105,87 @@ class Writer:
 
         Raises what SQLAlchemy raises.
         """
-        closings = rows.closings(batch)
-        async with self._database.write_connection() as connection:
-            devices = await self._devices(connection, batch)
-            conversations = await self._conversations(connection, batch, devices)
-            await self._turns(connection, batch, conversations, again=again)
-            if closings:
-                closed = [{"of_session": session, "at": at, "why": why} for session, (at, why) in closings.items()]
-                await connection.execute(_close, closed)
-        self._device_keys.remember(devices)
-        self._conversation_keys.remember(conversations)
-        self._conversation_keys.forget(closings)
+        transaction = Transaction(batch, again=again)
+        known = Learned(
+            self._device_keys.of(transaction.devices), self._conversation_keys.of(transaction.conversations)
+        )
+        learned = await self._database.write(partial(transaction.run, known))
+        self._device_keys.remember(learned.devices)
+        self._conversation_keys.remember(learned.conversations)
+        self._conversation_keys.forget(transaction.closings)
 
     def forget(self) -> None:
         """Forgets all keys: somebody deleted rows behind our back, or another process made them before us."""
         self._device_keys.clear()
         self._conversation_keys.clear()
 
-    async def _devices(self, connection: AsyncConnection, batch: Sequence[Entry]) -> dict[str, str]:
+
+class Transaction:
+    """One batch, and the statements that write it. `run` may happen in another thread."""
+
+    def __init__(self, batch: Sequence[Entry], *, again: bool) -> None:
+        self.devices = rows.devices(entry for entry in batch if not isinstance(entry.what, SessionClosed))
+        self.conversations = rows.conversations(batch)
+        self.closings = rows.closings(batch)
+        self._turns = [(entry.key, entry.what) for entry in batch if isinstance(entry.what, TurnEnded)]
+        self._again = again
+
+    def run(self, known: Learned, connection: Connection) -> Learned:
+        """Writes everything; the caller commits."""
+        devices = self._write_devices(connection, known.devices)
+        conversations = self._write_conversations(connection, known.conversations, devices)
+        self._write_turns(connection, conversations)
+        if self.closings:
+            closed = [{"of_session": session, "at": at, "why": why} for session, (at, why) in self.closings.items()]
+            connection.execute(_close, closed)
+        return Learned(devices, conversations)
+
+    def _write_devices(self, connection: Connection, known: dict[str, str]) -> dict[str, str]:
         """Makes or updates the devices of the batch; their keys by device_id."""
-        told = rows.devices(entry for entry in batch if not isinstance(entry.what, SessionClosed))
-        keys = self._device_keys.of(told)
-        unknown = [device_id for device_id in told if device_id not in keys]
+        unknown = [device_id for device_id in self.devices if device_id not in known]
+        found = dict(known)
         if unknown:
             query = select(Device.device_id, Device.id).where(Device.device_id.in_(unknown))
-            keys |= {row.device_id: row.id for row in await connection.execute(query)}
-        made = {device_id: new_id() for device_id in told if device_id not in keys}
+            found |= {row.device_id: row.id for row in connection.execute(query)}
+        made = {device_id: new_id() for device_id in self.devices if device_id not in found}
         if made:
-            await connection.execute(insert(Device), [told[d] | {"id": key} for d, key in made.items()])
-        if keys:
-            await connection.execute(_touch_device, [_touch(key, told[d]) for d, key in keys.items()])
-        return keys | made
+            connection.execute(insert(Device), [self.devices[d] | {"id": key} for d, key in made.items()])
+        if found:
+            connection.execute(_touch_device, [_touch(key, self.devices[d]) for d, key in found.items()])
+        return found | made
 
-    async def _conversations(
-        self, connection: AsyncConnection, batch: Sequence[Entry], devices: dict[str, str]
+    def _write_conversations(
+        self, connection: Connection, known: dict[str, str], devices: dict[str, str]
     ) -> dict[str, str]:
         """Makes the conversations of the batch that are not there yet; their keys by session_id."""
-        needed = rows.conversations(batch)
-        keys = self._conversation_keys.of(needed)
-        unknown = [session_id for session_id in needed if session_id not in keys]
-        if unknown:
-            query = select(Conversation.session_id, Conversation.id).where(Conversation.session_id.in_(unknown))
-            keys |= {row.session_id: row.id for row in await connection.execute(query)}
+        unknown = [session_id for session_id in self.conversations if session_id not in known]
+        if not unknown:
+            return known
+        query = select(Conversation.session_id, Conversation.id).where(Conversation.session_id.in_(unknown))
+        found = known | {row.session_id: row.id for row in connection.execute(query)}
         made = [
-            conversation.row | {"device_key": devices[conversation.device_id], "closed_reason": "", "turn_count": 0}
-            for session_id, conversation in needed.items()
-            if session_id not in keys
+            needed.row | {"device_key": devices[needed.device_id], "closed_reason": "", "turn_count": 0}
+            for session_id, needed in self.conversations.items()
+            if session_id not in found
         ]
         if made:
             # A device has one session at a time, so an older one still open can only have been cut off. Where it is
             # about to be closed for a better reason ("replaced"), its own SessionClosed says so after this.
-            lost = [{"of_device": row["device_key"], "at": row["started_at"]} for row in made]
-            await connection.execute(_lose, lost)
-            await connection.execute(insert(Conversation), made)
-        return keys | {row["session_id"]: row["id"] for row in made}
+            connection.execute(_lose, [{"of_device": row["device_key"], "at": row["started_at"]} for row in made])
+            connection.execute(insert(Conversation), made)
+        return found | {row["session_id"]: row["id"] for row in made}
 
-    async def _turns(
-        self, connection: AsyncConnection, batch: Sequence[Entry], conversations: dict[str, str], *, again: bool
-    ) -> None:
-        turns = [
-            rows.turn(entry.key, conversations[rows.name(entry.what.session_id)], entry.what)
-            for entry in batch
-            if isinstance(entry.what, TurnEnded)
-        ]
-        if again and turns:
+    def _write_turns(self, connection: Connection, conversations: dict[str, str]) -> None:
+        turns = [rows.turn(key, conversations[rows.name(what.session_id)], what) for key, what in self._turns]
+        if self._again and turns:
             query = select(Turn.id).where(Turn.id.in_([turn["id"] for turn in turns]))
-            there = set(await connection.scalars(query))
+            there = set(connection.scalars(query))
             turns = [turn for turn in turns if turn["id"] not in there]
         if not turns:
             return
-        await connection.execute(insert(Turn), turns)
+        connection.execute(insert(Turn), turns)
         more = Counter(turn["conversation_id"] for turn in turns)
-        await connection.execute(_count_turns, [{"key": key, "more": count} for key, count in more.items()])
+        connection.execute(_count_turns, [{"key": key, "more": count} for key, count in more.items()])
 
 
 def _touch(key: str, told: rows.Row) -> rows.Row:

@@ -16,9 +16,13 @@ def database_url(tmp_path: Path) -> str:
     return default_url(tmp_path)
 
 
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+@pytest.fixture(params=["thread", "async driver"])
+async def database(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[Database]:
+    """Written both ways: in a thread, as SQLite is, and through its asynchronous driver, as every other database."""
     await migrate(database_url)
     opened = open_database(database_url, busy_timeout_ms=50)
-    yield opened
+    if request.param == "thread":
+        yield opened
+    else:
+        yield Database(opened.url, opened.engine)
     await opened.close()

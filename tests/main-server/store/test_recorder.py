@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import delete, event, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, event, func, select
 
 from contracts.events import Outcome, Stage, TurnTimings
 from fakes.happenings import DEVICE_ID, NOON, closed, ended, opened, stage
@@ -24,6 +22,7 @@ from main_server.store.models import Conversation, Device, Turn
 from main_server.store.recorder import Recorder
 
 ENOUGH_S = 20.0
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -44,6 +43,13 @@ async def turns_of(database: Database, session_id: str = "s1") -> list[Turn]:
 async def count(database: Database, table: type[Any]) -> int:
     async with database.reading() as session:
         return await session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def listen(database: Database, what: str, listener: Callable[..., None]) -> None:
+    """Listens to all engines of the database."""
+    for engine in (database.engine.sync_engine, database.writer):
+        if engine is not None:
+            event.listen(engine, what, listener)
 
 
 async def test_a_talk_becomes_a_device_a_conversation_and_its_turns(recorder: Recorder, database: Database) -> None:
@@ -119,9 +125,10 @@ async def test_a_database_that_takes_nothing_for_a_while_gets_the_turns_later(
 ) -> None:
     now = [pragma]
 
-    @event.listens_for(database.engine.sync_engine, "checkout")
     def taken_from_the_pool(connection: Any, *_: Any) -> None:
         connection.cursor().execute(now[0])
+
+    listen(database, "checkout", taken_from_the_pool)
 
     for number in range(40):
         recorder.on_event(ended(turn_id=f"s1-{number}", reply_text="word " * 2000))
@@ -138,13 +145,12 @@ class LosesTheAnswer(Database):
 
     broken = False
 
-    @asynccontextmanager
-    async def write_connection(self) -> AsyncIterator[AsyncConnection]:
-        async with super().write_connection() as connection:
-            yield connection
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        result = await super().write(work)
         if not self.broken:
             self.broken = True
             raise ConnectionResetError("the answer is lost")
+        return result
 
 
 async def test_a_commit_that_was_reported_as_failed_does_not_write_turns_twice(database: Database) -> None:
@@ -234,7 +240,7 @@ async def test_what_a_device_does_not_say_does_not_erase_what_it_said(recorder: 
 async def test_a_device_just_seen_is_known_without_a_query(recorder: Recorder, database: Database) -> None:
     await database.close()
     queries: list[str] = []
-    event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *args: queries.append(args[2]))
+    listen(database, "before_cursor_execute", lambda *args: queries.append(args[2]))
     await recorder.close()
     await recorder.seen(device_id=DEVICE_ID, chip="esp32c3", firmware="2.0.4")
     assert await recorder.known(DEVICE_ID) == KnownDevice(chip="esp32c3", firmware="2.0.4")
@@ -274,7 +280,7 @@ async def test_a_full_backlog_gives_up_everything_else_before_a_turn(database: D
 
 async def test_many_turns_at_once_share_few_transactions(recorder: Recorder, database: Database) -> None:
     commits: list[Any] = []
-    event.listen(database.engine.sync_engine, "commit", commits.append)
+    listen(database, "commit", commits.append)
     for number in range(200):
         recorder.on_event(ended(session_id=f"s{number % 20}", turn_id=f"{number}"))
     assert await recorder.drain(ENOUGH_S)
