@@ -28,7 +28,7 @@ from main_server.store.writer import Writer
 
 BACKLOG_LIMIT = 2_000
 BATCH_LIMIT = 200
-BATCH_PERIOD_S = 0.04
+BATCH_PERIOD_S = 0.035
 """How long the first entry of a batch waits for company: 150 talking devices end 30 turns a second, and a transaction
 costs more than a turn in it."""
 
