@@ -122,21 +122,26 @@ class _Decimator:
 
     def __init__(self, ratio: int) -> None:
         self._ratio = ratio
-        self._taps = _low_pass(ratio)
-        self._history = np.zeros(len(self._taps) - 1, np.float32)
+        self._taps = _low_pass(ratio).reshape(-1, ratio)
+        self._history = np.zeros((len(self._taps) - 1) * ratio, np.float32)
 
     def push(self, samples: NDArray[np.int16]) -> bytes:
         """`samples` is a whole multiple of the ratio."""
         line = np.concatenate([self._history, samples.astype(np.float32)])
         self._history = line[len(samples) :]
-        windows = np.lib.stride_tricks.sliding_window_view(line, len(self._taps))[:: self._ratio]
-        return np.clip(np.rint(windows @ self._taps), -32768, 32767).astype("<i2").tobytes()
+        # Row n, column j is what the samples around n + j give to the one kept at n: it lies on a diagonal of this.
+        parts = np.ascontiguousarray(line.reshape(-1, self._ratio) @ self._taps.T)
+        down, across = parts.strides
+        shape = (len(samples) // self._ratio, len(self._taps))
+        kept = np.lib.stride_tricks.as_strided(parts, shape, (down, down + across), writeable=False).sum(axis=1)
+        pcm: bytes = np.clip(np.rint(kept), -32768, 32767).astype("<i2").tobytes()
+        return pcm
 
 
 def _low_pass(ratio: int) -> NDArray[np.float32]:
-    """A windowed sinc that ends at the new half rate; its delay is 12 samples of the new rate."""
-    length = _TAPS_PER_RATIO * ratio + 1
-    offsets = np.arange(length) - length // 2
+    """A windowed sinc that ends at the new half rate, a whole multiple of the ratio long; it delays by 12 samples."""
+    length = _TAPS_PER_RATIO * ratio
+    offsets = np.arange(length) - (length - 1) / 2
     taps = np.sinc(offsets * 0.92 / ratio) * np.kaiser(length, 6.0)
     scaled: NDArray[np.float32] = (taps / taps.sum()).astype(np.float32)
     return scaled
