@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import process_time
 
 import numpy as np
-import onnxruntime
+from numpy.typing import NDArray
 
+from asr_server.voice_activity import CONTEXT_SAMPLES, SileroModel
+from asr_server.voicing import WINDOW_SAMPLES
 from bench.stubs import SPEECH_RATE_HZ, VOWEL
 from bench.utterance import Utterance
 from contracts.audio import HEARING_RATE_HZ
+from contracts.errors import EngineUnavailable
 from sound.opus import OpusDecoder, OpusEncoder
 
 ROUNDS = 3
-SILERO_WINDOW_SAMPLES = 512
-SILERO_CONTEXT_SAMPLES = 64
 DOWNLINK_COMPLEXITY = 5
-_SILERO = ("silero-vad", "silero_vad/data/silero_vad.onnx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +69,18 @@ def _encode(frames: int) -> None:
 
 def _silero_ms(spoken: Utterance) -> float | None:
     try:
-        weights = importlib.metadata.distribution(_SILERO[0]).locate_file(_SILERO[1])
-    except importlib.metadata.PackageNotFoundError:
+        model = SileroModel()
+    except EngineUnavailable:
         return None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
-    samples = np.frombuffer(spoken.pcm.data, "<i2").astype(np.float32) / 32768
-    return _best_ms(lambda: _listen(session, samples), len(spoken.packets))
+    samples = np.frombuffer(spoken.pcm.data, "<i2").astype(np.float32) / np.float32(32768)
+    return _best_ms(lambda: _listen(model, samples), len(spoken.packets))
 
 
-def _listen(session: onnxruntime.InferenceSession, samples: np.ndarray) -> None:
-    state = np.zeros((2, 1, 128), np.float32)
-    rate = np.array(HEARING_RATE_HZ, np.int64)
-    window = np.zeros((1, SILERO_CONTEXT_SAMPLES + SILERO_WINDOW_SAMPLES), np.float32)
-    for begin in range(0, len(samples) - SILERO_WINDOW_SAMPLES + 1, SILERO_WINDOW_SAMPLES):
-        window[0, :SILERO_CONTEXT_SAMPLES] = window[0, -SILERO_CONTEXT_SAMPLES:]
-        window[0, SILERO_CONTEXT_SAMPLES:] = samples[begin : begin + SILERO_WINDOW_SAMPLES]
-        _, state = session.run(None, {"input": window, "state": state, "sr": rate})
+def _listen(model: SileroModel, samples: NDArray[np.float32]) -> None:
+    """All windows of the sound, two per call as a 60 ms packet gives them."""
+    hidden = cell = np.zeros((1, 1, 128), np.float32)
+    padded = np.concatenate([np.zeros(CONTEXT_SAMPLES, np.float32), samples])
+    step = CONTEXT_SAMPLES + WINDOW_SAMPLES
+    windows = np.stack([padded[begin : begin + step] for begin in range(0, len(padded) - step + 1, WINDOW_SAMPLES)])
+    for begin in range(0, len(windows), 2):
+        _, hidden, cell = model.run(windows[begin : begin + 2], hidden, cell)

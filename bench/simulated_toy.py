@@ -200,7 +200,8 @@ class SimulatedToy(asyncio.Protocol):
                 # generator is no fault of the server.
                 self._turn = Turn(monotonic() - FRAME_S + utterance.voice_ends_s)
         else:
-            self._write(utterance.silence[position % len(utterance.silence)])
+            # Silence begins at the end of the sentence, where an encoder's DTX does.
+            self._write(utterance.silence[(position - len(utterance.frames)) % len(utterance.silence)])
         self._log.frames_up += 1
         if not position % 16:
             self._log.lateness_s.append(self._loop.time() - self._tick_s)

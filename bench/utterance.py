@@ -6,17 +6,22 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from bench.websocket_client import BINARY, client_frame
 from contracts.audio import BYTES_PER_SAMPLE, HEARING_RATE_HZ, Pcm
+from contracts.errors import ZhiyinError
 from contracts.speech import VoiceChoice, one
 from sound.resample import resample
 from sound.wav import read_sound
 from toy.framing import Framing, pack
-from toy.microphone import FRAME_BYTES, Microphone
+from toy.microphone import DTX_PACKET, FRAME_BYTES, UPLINK, in_dtx, uplink_encoder
 from toy.voice import end_of_voice
 
 SENTENCE = "Please tell me about the garden behind the old house."
 SILENCE_FRAMES = 70
+ROOM_NOISE_RMS = 15.0
+"""-67 dBFS, a quiet room and a cheap microphone: without it a server could take shortcuts on digital silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +43,17 @@ def utterance(recording: Path | None = None, framing: Framing = 1) -> Utterance:
     """The benchmark's sentence by espeak-ng, or a recording of yours; silence around it is cut. Raises ZhiyinError."""
     pcm = read_sound(recording) if recording else asyncio.run(_spoken(SENTENCE))
     pcm = _trimmed(Pcm(resample(pcm.data, pcm.sample_rate_hz, HEARING_RATE_HZ), HEARING_RATE_HZ))
-    microphone = Microphone()
-    microphone.say(pcm)
-    packets: list[bytes] = []
-    ends_frame, ends_s = 0, 0.0
-    while microphone.speaking:
-        captured = microphone.next_frame()
-        if captured.voice_ends_s is not None:
-            ends_frame, ends_s = len(packets), captured.voice_ends_s
-        packets.append(captured.payload)
-    silence = [microphone.next_frame().payload for _ in range(SILENCE_FRAMES)]
+    end = end_of_voice(pcm)
+    if end is None:
+        raise ZhiyinError("The recording for the benchmark is silent.", code="nothing_to_say")
+    noisy = _with_room_noise(pcm, SILENCE_FRAMES)
+    encoder = uplink_encoder()
+    encoded = [encoder.encode(noisy[at : at + FRAME_BYTES]) for at in range(0, len(noisy), FRAME_BYTES)]
+    spoken_frames = len(pcm.data) // FRAME_BYTES
+    packets = encoded[:spoken_frames]
+    silence = [DTX_PACKET if in_dtx(number + 1) else packet for number, packet in enumerate(encoded[spoken_frames:])]
+    ends_frame, ends_sample = divmod(end - 1, UPLINK.frame_samples)
+    ends_s = (ends_sample + 1) / HEARING_RATE_HZ
     return Utterance(
         tuple(client_frame(BINARY, pack(framing, packet)) for packet in packets),
         tuple(client_frame(BINARY, pack(framing, packet)) for packet in silence),
@@ -64,6 +70,14 @@ def _trimmed(pcm: Pcm) -> Pcm:
     length = -(-end * BYTES_PER_SAMPLE // FRAME_BYTES) * FRAME_BYTES
     data = pcm.data[: end * BYTES_PER_SAMPLE]
     return Pcm(data.ljust(length, b"\0"), pcm.sample_rate_hz)
+
+
+def _with_room_noise(pcm: Pcm, silence_frames: int) -> bytes:
+    """The recording and so many frames of silence after it, all with the noise of a room."""
+    samples = np.frombuffer(pcm.data + bytes(silence_frames * FRAME_BYTES), "<i2").astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, ROOM_NOISE_RMS, len(samples))
+    noisy: bytes = np.clip(samples + noise, -32768, 32767).astype("<i2").tobytes()
+    return noisy
 
 
 async def _spoken(text: str) -> Pcm:

@@ -51,6 +51,12 @@ def uplink_encoder() -> OpusEncoder:
     return OpusEncoder(UPLINK.sample_rate_hz, UPLINK.frame_ms, complexity=0, bitrate_bps=16_000)
 
 
+def in_dtx(silent_frames: int) -> bool:
+    """Whether a DTX encoder sends nothing but a header for a frame, by the silent frames up to and with this one."""
+    since_hangover = silent_frames - _HANGOVER_FRAMES
+    return since_hangover > 0 and since_hangover % _REFRESH_FRAMES != 0
+
+
 class Microphone:
     """A microphone in front of which recordings are played, one after another."""
 
@@ -81,7 +87,4 @@ class Microphone:
             self._silent_frames = 0
             return Captured(self._encoder.encode(data), voice_ends_s)
         self._silent_frames += 1
-        in_dtx = self._silent_frames > _HANGOVER_FRAMES
-        if in_dtx and (self._silent_frames - _HANGOVER_FRAMES) % _REFRESH_FRAMES:
-            return Captured(DTX_PACKET, voice_ends_s)
-        return Captured(self._encoder.encode(data), voice_ends_s)
+        return Captured(DTX_PACKET if in_dtx(self._silent_frames) else self._encoder.encode(data), voice_ends_s)
