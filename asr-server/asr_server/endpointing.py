@@ -186,6 +186,8 @@ class Endpointing:
             decisions.append(NoSpeech(self.now))
             self._await_speech()
         else:
+            if self._state is _State.SPEAKING:
+                self._find_end()
             self._finish(CommitReason.RELEASED, decisions)
         return decisions
 
@@ -209,8 +211,8 @@ class Endpointing:
         self._probability = probability
         self._quiet_windows = self._quiet_windows + 1 if probability < ROOM_PROBABILITY else 0
         if probability < SPEECH_PROBABILITY:
-            if probability < ROOM_PROBABILITY or self._state is _State.PAUSED:
-                self._run = 0
+            if self._run and (probability < ROOM_PROBABILITY or self._state is _State.PAUSED):
+                self._disbelieve()
             self._learn_room(first, end)
             return
         self._voiced += self._voicing.learn_speech(first, end)
@@ -226,6 +228,13 @@ class Endpointing:
             self._begin_speech(decisions)
         elif self._state is _State.PAUSED and self._run >= _RESUME_WINDOWS:
             self._resume(decisions)
+
+    def _disbelieve(self) -> None:
+        """What looked like speech was a click."""
+        self._run = 0
+        if self._state is _State.IDLE:
+            self._voiced = 0
+            self._voicing.forget_speaker()
 
     def _learn_room(self, first: int, end: int) -> None:
         """Only from sound that is followed by more quiet: a soft consonant comes before Silero notices the word."""
@@ -253,12 +262,14 @@ class Endpointing:
         self._completeness = None
         self._speech_end = self._voicing.count
         self._run = 0
-        decisions.append(Resumed(self._revision, self._sample(max(self._end, self._voicing.start_of(self._run_from)))))
+        resumed = max(self._end, self._voicing.start_of(self._run_from))
+        self._sure = max(self._sure, resumed)
+        decisions.append(Resumed(self._revision, self._sample(resumed)))
 
     def _weigh(self, decisions: list[Decision]) -> None:
         """Has there been enough silence by now, or has it gone on for too long?"""
         if self._state is _State.SPEAKING:
-            self._end = self._voicing.end_of(self._speech_end, max(self._start, self._sure))
+            self._find_end()
             if self._silent and self._silence_ms >= self._pause_ms:
                 self._state = _State.PAUSED
                 self._run = 0
@@ -272,6 +283,9 @@ class Endpointing:
                 self._await_speech()
             else:
                 self._finish(CommitReason.TOO_LONG, decisions)
+
+    def _find_end(self) -> None:
+        self._end = self._voicing.end_of(self._speech_end, max(self._start, self._sure))
 
     @property
     def _silent(self) -> bool:

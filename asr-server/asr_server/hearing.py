@@ -30,7 +30,7 @@ from contracts.hearing import (
     Utterance,
 )
 from contracts.transcription import Transcriber, TranscriptionRequest
-from sound.opus import OpusDecoder, OpusError
+from sound.opus import OpusDecoder, OpusError, packet_duration_ms
 
 DEADLINE_S = 10.0
 PRE_ROLL_MS = 300
@@ -42,6 +42,7 @@ DTX_BYTES = 3
 
 _ONSET_MS = 300  # Silero's delay and the back-dating of a start: kept beyond the pre-roll while nobody speaks
 _MISSED_PACKETS = 16
+_BYTES_PER_MS = HEARING_RATE_HZ // 1000 * BYTES_PER_SAMPLE
 
 
 class Decoder(Protocol):
@@ -101,7 +102,7 @@ class LocalHearingSession:
         self._loudness = Loudness()
         self._scribe = Scribe(transcriber, deadline_s, self._on_text, self._on_final)
         self._transcription = TranscriptionRequest(request.session_id, request.language)
-        self._frame_of_silence = bytes(request.audio.frame_ms * HEARING_RATE_HZ // 1000 * BYTES_PER_SAMPLE)
+        self._frame_of_silence = bytes(request.audio.frame_ms * _BYTES_PER_MS)
         self._expecting = ""
         self._echo: tuple[str, float] = ("", 0.0)
         self._closed = False
@@ -163,10 +164,10 @@ class LocalHearingSession:
     # Sound
 
     def _decode(self, payload: bytes) -> bytes:
-        if len(payload) <= DTX_BYTES:
-            return self._frame_of_silence
         try:
-            return self._decoder.decode(payload)
+            if len(payload) > DTX_BYTES:
+                return self._decoder.decode(payload)
+            return bytes(int(packet_duration_ms(payload) * _BYTES_PER_MS))
         except OpusError:
             return self._frame_of_silence
 

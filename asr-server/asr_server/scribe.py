@@ -7,11 +7,13 @@ and cancels the call; a commit waits for a call on the same sound, which `finish
 from __future__ import annotations
 
 import asyncio
-import logging
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+import structlog
 
 from asr_server.endpointing import Commit
 from asr_server.errors import failure
@@ -19,7 +21,7 @@ from contracts.errors import EngineError
 from contracts.hearing import HearingFailed
 from contracts.transcription import Transcriber, Transcript, Transcription, TranscriptionRequest
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 MAX_WAITING = 4
 """Committed utterances whose text is still to come; only realtime can have more than one. A further one fails."""
@@ -124,7 +126,7 @@ class Scribe:
                 while self._task is not None:
                     await asyncio.wait({self._task})
         except TimeoutError:
-            log.warning("a recogniser did not stop", extra={"engine": self._transcriber.name})
+            log.warning("a recogniser did not stop", engine=self._transcriber.name)
 
     def _discard(self, work: _Work | None) -> None:
         if work is None or work.transcription is None:
@@ -206,5 +208,16 @@ class Scribe:
             yield
         except Exception as error:
             if not isinstance(error, EngineError | TimeoutError):
-                log.exception("a recogniser failed unexpectedly", extra={"engine": self._transcriber.name})
+                log.error(
+                    "a recogniser failed unexpectedly",
+                    engine=self._transcriber.name,
+                    error=type(error).__name__,
+                    at=_origin(error),
+                )
             work.failed = failure(error, self._transcriber.name)
+
+
+def _origin(error: Exception) -> str:
+    """Where it was raised. Its message stays out of the log: it may quote what a person said."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename}:{last.lineno}"

@@ -109,6 +109,13 @@ def test_a_bang_in_the_silence_does_not_put_off_the_commit() -> None:
     assert banged[0][0] - plain[0][0] <= 60 * MS
 
 
+def test_clicks_do_not_add_up_to_a_word() -> None:
+    tape = Tape().quiet(900)
+    for _ in range(10):
+        tape.voice(20).quiet(300)
+    assert kinds(play(tape.voice(80).quiet(900), ears())) == [Started, Paused, NoSpeech]
+
+
 @pytest.mark.parametrize("room_dbfs", [-100.0, -70.0, -50.0, -35.0])
 def test_the_end_is_found_in_any_room(room_dbfs: float) -> None:
     ((_, commit),) = commits(play(Tape(room_dbfs=room_dbfs).quiet(900).voice(1000).quiet(900), ears()))
