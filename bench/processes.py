@@ -22,14 +22,22 @@ class ProcessDied(Exception):
 
 
 class Child:
-    """One whole process group with its output in a file. `async with Child(...) as child`."""
+    """One whole process group with its output in a file; it runs in `folder`. `async with Child(...) as child`."""
 
     def __init__(
-        self, name: str, command: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None, cores: str = ""
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        cores: str = "",
+        folder: Path | None = None,
     ) -> None:
         self.name = name
         self._command = [*pinned(cores), *command]
         self._log = log
+        self._folder = folder
         self._env = {**os.environ, **(env or {})}
         self._process: asyncio.subprocess.Process | None = None
         self._draining: asyncio.Task[None] | None = None
@@ -41,6 +49,7 @@ class Child:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 env=self._env,
+                cwd=self._folder,
                 limit=MAX_LINE_BYTES,
                 start_new_session=True,
             )

@@ -45,7 +45,10 @@ class Bench:
             stubs = await self._start("stub engines", (sys.executable, "-m", "bench.stubs"), self._other_cores)
             engines = f"http://127.0.0.1:{(await stubs.line(20)).split()[-1]}/v1"
             stubs.drain()
-            self.server = await self._start("server", SERVER, self._server_cores, self._environment(engines))
+            # In the folder of its data, so that no .env of this checkout changes what is measured.
+            self.server = await self._start(
+                "server", SERVER, self._server_cores, self._environment(engines), self._folder
+            )
             self.server.drain()
             await self._until_ready()
         except BaseException:
@@ -91,9 +94,11 @@ class Bench:
         command = [sys.executable, "-m", "bench.load", "--url", self.url, *recording, *options]
         return Child("load", command, self._folder / "load.log", cores=self._other_cores)
 
-    async def _start(self, name: str, command: Sequence[str], cores: str, env: dict[str, str] | None = None) -> Child:
+    async def _start(
+        self, name: str, command: Sequence[str], cores: str, env: dict[str, str] | None = None, at: Path | None = None
+    ) -> Child:
         log = self._folder / f"{name.replace(' ', '-')}.log"
-        return await self._stack.enter_async_context(Child(name, command, log, env=env, cores=cores))
+        return await self._stack.enter_async_context(Child(name, command, log, env=env, cores=cores, folder=at))
 
     def _environment(self, engines: str) -> dict[str, str]:
         return {
@@ -172,7 +177,7 @@ def main() -> int:
         spoken = utterance(args.recording)
         if args.keep:
             args.keep.mkdir(parents=True, exist_ok=True)
-            asyncio.run(bench(args, spoken, args.keep))
+            asyncio.run(bench(args, spoken, args.keep.resolve()))
         else:
             with tempfile.TemporaryDirectory(prefix="zhiyin-bench-", ignore_cleanup_errors=True) as folder:
                 asyncio.run(bench(args, spoken, Path(folder)))
