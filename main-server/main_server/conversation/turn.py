@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -100,7 +99,7 @@ class Turn:
         if self.failure is not None:
             raise self.failure
         try:
-            async with speaking(self.reply), aclosing(self._think()) as words:
+            async with speaking(self.reply), closing(self._think()) as words:
                 async for piece in self._into_pieces(words):
                     await self.reply.say(piece)
         except BaseExceptionGroup as failures:
