@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -58,7 +58,8 @@ class OpenGate:
                 "(?device-id=...&client-id=...). Letters, digits, colons, dots and dashes, 64 characters at most."
             )
         known = await recall(self._directory, credentials.device_id)
-        return Admitted(known or DeviceReport(credentials.device_id, credentials.client_id))
+        device = known or DeviceReport(credentials.device_id)
+        return Admitted(replace(device, device_id=credentials.device_id, client_id=credentials.client_id))
 
 
 async def recall(directory: DeviceDirectory | None, device_id: str) -> DeviceReport | None:

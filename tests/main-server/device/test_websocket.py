@@ -141,7 +141,8 @@ async def test_server_side_echo_cancellation_is_remembered_for_the_next_boot() -
         await toy.hello(features={"aec": True})
         await until(lambda: reports)
     assert reports == [DeviceReport(MAC, server_aec=True)]
-    traits = stage.sessions[0].channel.traits
+    channel, traits = stage.sessions[0].channel, stage.sessions[0].channel.traits
+    assert (channel.device_id, channel.client_id) == (MAC, "36c98363-3656-43cb-a00f-8bced2391a90")
     assert (traits.lead_frames, traits.stop_waits) == (0, True)
 
 
