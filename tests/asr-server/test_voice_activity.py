@@ -25,7 +25,14 @@ SENTENCES = [
     ("今天天气怎么样", "cmn"),
     ("请把音量调到五十", "cmn"),
     ("好", "cmn"),
+    ("please turn off the lights in the kitchen", "en-us"),
+    ("给我讲一个故事", "cmn"),
+    ("what is this", "en"),
+    ("stop", "en"),
+    ("how much is six", "en"),
 ]
+BURIED = ("stop", "how much is six")
+"""A last consonant after a closure, or softer than the noise of these tests: they may be taken to end with the vowel."""
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +110,10 @@ def _onset(probabilities: list[float]) -> int:
 
 @pytest.mark.parametrize("room", ["silent", "white noise at 27 dB", "pink noise at 15 dB"])
 def test_the_edges_of_speech_are_found_within_sixty_ms(model: SileroModel, room: str) -> None:
-    errors = [_end_error_ms(model, text, voice, room, seed) for seed, (text, voice) in enumerate(SENTENCES)]
-    assert max(abs(error) for error in errors) <= 60, errors
+    for seed, (text, voice) in enumerate(SENTENCES):
+        error_ms = _end_error_ms(model, text, voice, room, seed)
+        earliest_ms = -140 if text in BURIED else -60
+        assert earliest_ms <= error_ms <= 60, text
 
 
 def _end_error_ms(model: SileroModel, text: str, voice: str, room: str, seed: int) -> float:
