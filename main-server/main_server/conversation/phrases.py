@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 EXIT_PHRASES = (
@@ -173,10 +173,10 @@ def _without_politeness(text: str) -> Iterator[str]:
             yield text.removesuffix(gap + word).strip()
 
 
-def _in(texts: dict[str, str], language: str) -> str:
+def _in(texts: Mapping[str, str], language: str) -> str:
     return texts["zh" if language.lower().startswith(("zh", "cmn", "yue")) else "en"]
 
 
-def _turn_of(texts: dict[str, tuple[str, ...]], language: str, number: int) -> str:
+def _turn_of(texts: Mapping[str, tuple[str, ...]], language: str, number: int) -> str:
     choices = texts["zh" if language.lower().startswith(("zh", "cmn", "yue")) else "en"]
     return choices[number % len(choices)]
