@@ -32,7 +32,7 @@ SENTENCES = [
     ("how much is six", "en"),
 ]
 BURIED = ("stop", "how much is six")
-"""A last consonant after a closure, or softer than the noise of these tests: they may be taken to end with the vowel."""
+"""A last consonant after a closure, or softer than the tests' noise: they may be taken to end with the vowel."""
 
 
 @pytest.fixture(scope="module")
