@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench soak format clean
+.PHONY: help setup run test check bench format clean
 
 help: ## List every command
 	@echo "Zhiyin 知音"
@@ -14,7 +14,7 @@ setup: ## Make .venv and install what `make run` needs (seconds when nothing cha
 	@PYTHON=$(PYTHON) sh scripts/setup.sh base
 
 run: setup ## Start everything on this machine: console, OTA, toys
-	@ZHIYIN_HOST=$${ZHIYIN_HOST:-0.0.0.0} $(BIN)/zhiyin serve
+	@exec env ZHIYIN_HOST=$${ZHIYIN_HOST:-0.0.0.0} $(BIN)/zhiyin serve
 
 test: ## Install what tests need (no torch) and run them all
 	@PYTHON=$(PYTHON) sh scripts/setup.sh test
@@ -28,7 +28,7 @@ check: ## Lint, format, types
 
 bench: ## Measure latency, CPU and memory with simulated toys (docs/performance.md)
 	@PYTHON=$(PYTHON) sh scripts/setup.sh test
-	@$(BIN)/python bench/run.py
+	@$(BIN)/python -m bench.run
 
 format: ## Format and mend what can be mended
 	@PYTHON=$(PYTHON) sh scripts/setup.sh test

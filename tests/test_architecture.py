@@ -92,5 +92,7 @@ def test_contracts_and_conversation_stay_light(module: str, path: Path) -> None:
 
 
 def test_the_rules_cover_every_folder_of_main_server() -> None:
-    folders = {path.name for path in (HOMES["main_server"] / "main_server").iterdir() if (path / "__init__.py").exists()}
+    folders = {
+        path.name for path in (HOMES["main_server"] / "main_server").iterdir() if (path / "__init__.py").exists()
+    }
     assert {f"main_server.{folder}" for folder in folders} <= set(ALLOWED)

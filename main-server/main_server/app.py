@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 
 import uvicorn
@@ -69,6 +72,19 @@ class _Server(uvicorn.Server):
         self._house = house
         self._port = port
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stops on SIGINT and SIGTERM and returns; uvicorn's own version raises them again once it has stopped,
+        which would end the process before the last turns are written."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._house.readiness.serving()
@@ -89,7 +105,7 @@ def banner(house: House, port: int) -> str:
     lines = [f"Zhiyin 知音 {version('zhiyin')}", *(f"  {name:<12} {what}" for name, what in rows.items())]
     if settings.claim == "open" and not is_loopback(settings.host):
         lines.append(
-            "  WARNING      anyone who reaches this port may talk (ZHIYIN_CLAIM=open): keep it in your own network"
+            "  WARNING      anyone who reaches this port may talk (ZHIYIN_CLAIM=open): keep it in your network"
         )
     return "\n".join(lines)
 

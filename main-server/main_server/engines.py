@@ -1,4 +1,4 @@
-"""Which engine serves each port, and why: addresses in, engines and sentences for people out. Only wiring.py calls it."""
+"""Which engine serves each port, and why: addresses in, engines and sentences out. Only wiring.py calls it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _load(group: str, name: str) -> Callable[..., Any]:
         engine: Callable[..., Any] = found[name].load()
     except ImportError as error:
         raise EngineUnavailable(
-            f"The engine {name} cannot be loaded: {error}. Run `make setup`.", engine=name
+            f"The engine {name} cannot be loaded: {error}: run `make setup`.", engine=name
         ) from error
     return engine
 

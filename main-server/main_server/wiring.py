@@ -112,7 +112,8 @@ class House:
 
 async def build(settings: Settings) -> House:
     """Migrates the database and connects the parts. Raises ZhiyinError with a sentence for the owner."""
-    os.environ.setdefault("ZHIYIN_OPUS", settings.opus)
+    if settings.opus != "auto":
+        os.environ["ZHIYIN_OPUS"] = settings.opus  # sound reads it itself: the toy has no settings
     backend_name()  # a machine without Opus must say so now
     url = settings.database_url or default_url(settings.data_dir)
     await migrate(url)

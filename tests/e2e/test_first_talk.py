@@ -1,4 +1,4 @@
-"""The acceptance talk: whole processes, built-in engines only, from a wav to a spoken answer and a row in the database."""
+"""The acceptance talk: whole processes, built-in engines only, from a wav to a spoken answer and a stored turn."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes.spoken import RATE_HZ, pcm, say, silence
-from fakes.whole_server import WholeServer, whole_server
 
 from contracts.audio import Pcm
+from fakes.spoken import RATE_HZ, pcm, say, silence
+from fakes.whole_server import WholeServer, whole_server
 from sound.level import rms_dbfs
 from sound.wav import read_sound, wav_bytes
 
@@ -36,24 +36,33 @@ def spoken(folder: Path, text: str, voice: str = "en-us") -> str:
 def test_a_spoken_question_is_heard_answered_spoken_and_kept(server: WholeServer, tmp_path: Path) -> None:
     out = tmp_path / "reply.wav"
     [turn] = server.toy(spoken(tmp_path, "what time is it"), "--out", str(out))
-    assert turn["stt_text"].lower().rstrip("?.") == "what time is it"
-    assert re.search(r"\d|o'clock|noon|midnight", turn["reply_text"])
-    assert turn["early_packets"] == turn["lost_packets"] == 0
+    assert turn["stt"].lower().rstrip("?.") == "what time is it"
+    assert re.search(r"o'clock|noon|midnight|in the (morning|afternoon|evening)|at night", turn["reply"])
+    assert turn["timing"]["early_packets"] == turn["timing"]["lost_packets"] == 0
     reply = read_sound(out)
     assert reply.duration_ms > 500 and rms_dbfs(reply.data) > -40
     [row] = server.rows("SELECT * FROM turns WHERE user_text LIKE '%time is it%'")
     assert row["outcome"] == "completed" and row["recogniser"] == "pocketsphinx" and row["voice"] == "espeak"
     assert row["heard_text"] == row["reply_text"] != ""
-    for stage in ("speech", "silence", "transcribe", "first_token", "first_clause", "first_speech", "first_sound", "total"):
+    for stage in (
+        "speech",
+        "silence",
+        "transcribe",
+        "first_token",
+        "first_clause",
+        "first_speech",
+        "first_sound",
+        "total",
+    ):
         assert row[f"{stage}_ms"] is not None, f"{stage}_ms is missing"
     assert row["first_token_ms"] <= row["first_clause_ms"] <= row["first_speech_ms"] <= row["first_sound_ms"]
 
 
 def test_a_spoken_command_reaches_the_toys_own_tool(server: WholeServer, tmp_path: Path) -> None:
     [turn] = server.toy(spoken(tmp_path, "set the volume to fifty"))
-    [call] = [call for call in turn["calls"] if call["name"] == "self.audio_speaker.set_volume"]
+    [call] = [call for call in turn["tools"] if call["name"] == "self.audio_speaker.set_volume"]
     assert call["arguments"] == {"volume": 50}
-    assert "fifty" in turn["reply_text"].lower() or "50" in turn["reply_text"]
+    assert "fifty" in turn["reply"].lower() or "50" in turn["reply"]
 
 
 def test_every_sentence_of_the_readme_is_understood(server: WholeServer, tmp_path: Path) -> None:
@@ -62,38 +71,40 @@ def test_every_sentence_of_the_readme_is_understood(server: WholeServer, tmp_pat
     assert len(sentences) >= 5
     for sentence in sentences:
         [turn] = server.toy(spoken(tmp_path, sentence))
-        assert re.sub(r"[^a-z ]", "", turn["stt_text"].lower()) == sentence
+        assert re.sub(r"[^a-z ]", "", turn["stt"].lower()) == sentence
 
 
 def test_several_turns_in_one_session_and_every_framing(server: WholeServer, tmp_path: Path) -> None:
     wavs = [spoken(tmp_path, "who are you"), spoken(tmp_path, "tell me a joke")]
     for framing in ("1", "2", "3"):
         turns = server.toy(*wavs, "--framing", framing)
-        assert [turn["stt_text"].lower().rstrip("?.") for turn in turns] == ["who are you", "tell me a joke"]
-        assert all(turn["reply_text"] for turn in turns)
+        assert [turn["stt"].lower().rstrip("?.") for turn in turns] == ["who are you", "tell me a joke"]
+        assert all(turn["reply"] for turn in turns)
 
 
 def test_push_to_talk_and_realtime_toys_are_answered(server: WholeServer, tmp_path: Path) -> None:
     for mode in ("manual", "realtime"):
         [turn] = server.toy(spoken(tmp_path, "what time is it"), "--mode", mode)
-        assert "time" in turn["stt_text"].lower() and turn["reply_text"]
+        assert "time" in turn["stt"].lower() and turn["reply"]
 
 
 def test_chinese_typed_is_answered_in_spoken_chinese(server: WholeServer, tmp_path: Path) -> None:
     out = tmp_path / "reply.wav"
     [turn] = server.toy("--text", "现在几点", "--out", str(out))
-    assert turn["stt_text"] == "现在几点"
-    assert re.search(r"[\u4e00-\u9fff]", turn["reply_text"])
+    assert turn["stt"] == "现在几点"
+    assert re.search(r"[\u4e00-\u9fff]", turn["reply"])
     assert rms_dbfs(read_sound(out).data) > -40
     [turn] = server.toy("--text", "把音量调到五十")
-    assert [call["arguments"] for call in turn["calls"] if call["name"] == "self.audio_speaker.set_volume"] == [
+    assert [call["arguments"] for call in turn["tools"] if call["name"] == "self.audio_speaker.set_volume"] == [
         {"volume": 50}
     ]
 
 
 def test_a_board_that_boots_through_the_ota_address_talks(server: WholeServer) -> None:
-    [turn] = server.toy("--text", "who are you", "--ota", f"{server.url}/xiaozhi/ota/", "--device-id", "02:00:00:00:00:09")
-    assert turn["reply_text"]
+    [turn] = server.toy(
+        "--text", "who are you", "--ota", f"{server.url}/xiaozhi/ota/", "--device-id", "02:00:00:00:00:09"
+    )
+    assert turn["reply"]
     assert server.rows("SELECT chip FROM devices WHERE device_id = '02:00:00:00:00:09'")
 
 

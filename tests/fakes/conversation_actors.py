@@ -1,4 +1,4 @@
-"""Scripted actors at the edges of a conversation: a device's channel, ears, a model that writes, a voice that speaks."""
+"""Scripted actors at the edges of a conversation: a device's channel, ears, a model, a voice."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Tools:
 
     def specs(self) -> Sequence[ToolSpec]:
         return [ToolSpec(name, name) for name in self.answers]
+
+    async def settled(self, timeout_s: float) -> None: ...
 
     async def call(self, call: ToolCall) -> str:
         self.calls.append(call)
@@ -184,7 +186,7 @@ def _words(text: str) -> list[str]:
 
 @dataclass
 class ScriptedVoice:
-    """Speaks one packet per `characters_per_packet` characters, the first after `first_s`; each packet names its text."""
+    """Speaks a packet per `characters_per_packet` characters, the first after `first_s`; packets hold their text."""
 
     first_s: float = 0.15
     pace_s: float = 0.0
@@ -224,10 +226,9 @@ class Scene:
 
     async def __aenter__(self) -> Scene:
         engines = Engines(self.model, self.voice, self.spare_voice, recogniser="scripted")
-        self.session = Session(
-            self.toy, self.ears, engines, self.role, self.events.append, limits=self.limits
-        )
+        self.session = Session(self.toy, self.ears, engines, self.role, self.events.append, limits=self.limits)
         self.toy.on_close = self.session.closed
+        self.toy.last_sent_s = asyncio.get_running_loop().time()  # the hello was just answered
         self._task = asyncio.create_task(self.session.run())
         await asyncio.sleep(0)
         return self

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-
-from fakes.conversation_actors import Scene, ScriptedModel, ScriptedVoice, ToyChannel
-from fakes.virtual_time import run_virtual
+import itertools
 
 from contracts.audio import OpusFormat
 from contracts.errors import EngineFailed, EngineTimeout
 from contracts.events import Outcome
 from contracts.hearing import HearingFailed, ListenMode, NothingHeard, SpeechStarted
 from contracts.language_model import Author, ToolCall, Words
+from fakes.conversation_actors import Scene, ScriptedModel, ScriptedVoice, ToyChannel
+from fakes.virtual_time import run_virtual
 from main_server.conversation.ports import Abort, CloseReason, Detect, DeviceTraits, ListenStart, ListenStop
 from main_server.conversation.session import SessionLimits
 
@@ -240,9 +240,8 @@ def test_a_wake_word_is_greeted_once_the_device_listens_and_typed_text_is_answer
             scene.session.device_event(AUTO)
             await asyncio.sleep(5)
         assert [turn.trigger for turn in scene.turns] == ["wake", "text"]
-        assert scene.toy.kinds() == ["tts start", "sentence", "audio", "tts stop"] + [
-            "stt", "tts start", "sentence", "audio", "tts stop",
-        ]  # fmt: skip
+        greeted, answered = ["tts start", "sentence", "audio", "tts stop"], ["stt", "tts start", "sentence", "audio"]
+        assert scene.toy.kinds() == [*greeted, *answered, "tts stop"]
         assert scene.turns[1].heard_text == "It is noon."
 
     run_virtual(talk())
@@ -288,7 +287,7 @@ def test_a_quiet_device_is_told_goodbye_and_closed_before_its_own_two_minutes() 
             await asyncio.sleep(110)
             assert scene.toy.closed_for is CloseReason.IDLE
         silences = [began_s, *(line.at_s for line in scene.toy.lines)]
-        assert max(b - a for a, b in zip(silences, silences[1:], strict=False)) < 110
+        assert max(b - a for a, b in itertools.pairwise(silences)) < 110
 
     run_virtual(talk())
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+_UNSPACED = re.compile(
+    r"[\u3000-\u303f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]"
+)  # no spaces between words
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 MS_PER_CJK_CHARACTER = 230
 MS_PER_OTHER_CHARACTER = 65
@@ -25,6 +29,15 @@ def heard_part(text: str, sent_frames: int, made_frames: int | None, frame_ms: f
     if cut < len(text) and _inside_word(text, cut):
         cut = max(text.rfind(" ", 0, cut), 0)
     return text[:cut]
+
+
+def joined(pieces: Iterable[str]) -> str:
+    """Pieces of a reply as one text: a space between them where their script writes one."""
+    text = ""
+    for piece in filter(None, (piece.strip() for piece in pieces)):
+        spaced = text and not (_UNSPACED.match(text[-1]) or _UNSPACED.match(piece[0]))
+        text += f" {piece}" if spaced else piece
+    return text
 
 
 def _inside_word(text: str, cut: int) -> bool:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from main_server.conversation.heard import heard_part
+from main_server.conversation.heard import heard_part, joined
 from main_server.conversation.ports import Channel
 
 AHEAD_FRAMES = 40
@@ -138,10 +138,11 @@ class Playback:
 
     def heard_text(self) -> str:
         """What the person has heard, or will when the device has played out the frames it holds."""
-        return "".join(
-            heard_part(clause.text, clause.sent, clause.made if clause.complete else None, self._pacer.frame_s * 1000)
+        frame_ms = self._pacer.frame_s * 1000
+        return joined(
+            heard_part(clause.text, clause.sent, clause.made if clause.complete else None, frame_ms)
             for clause in self.clauses
-        ).strip()
+        )
 
     async def _something_waits(self) -> bool:
         while not self._waiting:

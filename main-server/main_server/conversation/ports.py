@@ -76,6 +76,9 @@ class Toolbox(Protocol):
     def specs(self) -> Sequence[ToolSpec]:
         """Tools known now; empty until the device has listed them."""
 
+    async def settled(self, timeout_s: float) -> None:
+        """Waits until the device has listed its tools, `timeout_s` at most; at once when it has, or has none."""
+
     async def call(self, call: ToolCall) -> str:
         """Runs one tool and returns its text. A failing tool returns a sentence that says so."""
 

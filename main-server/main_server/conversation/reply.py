@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from contracts.errors import EngineError
 from main_server.conversation.closing import closing
+from main_server.conversation.heard import joined
 from main_server.conversation.playback import Clause, Playback
 from main_server.conversation.ports import Channel, Voice
 from main_server.conversation.sentences import Piece
@@ -37,7 +38,7 @@ class Reply:
     @property
     def text(self) -> str:
         """All that was written so far, heard or not."""
-        return "".join(self.written).strip()
+        return joined(self.written)
 
     async def finish(self) -> None:
         """Nothing more will be said."""

@@ -22,6 +22,8 @@ from main_server.conversation.stopwatch import Stopwatch
 
 MAX_TOOL_ROUNDS = 5
 TURN_LIMIT_S = 300.0
+TOOLS_LISTED_S = 1.0
+"""Text typed right after the hello may be there before the device has listed its tools; speech never is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class Turn:
         if self.scripted:
             yield self.scripted
             return
+        await self.channel.tools.settled(TOOLS_LISTED_S)
         for _ in range(MAX_TOOL_ROUNDS):
             said: list[str] = []
             calls: list[ToolCall] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,8 @@ class DeviceTools:
         self._waiting = 0
         self._last_id = 0
         self._pages = 0
+        self._settled = asyncio.Event()  # all tools that will be listed are
+        self._settled.set()
         self._closed = False
 
     def start(self, vision: VisionAccess | None = None) -> None:
@@ -79,6 +82,7 @@ class DeviceTools:
             self._initialized,
         )
         self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        self._settled.clear()
         self._ask_page("")
 
     def receive(self, payload: Mapping[str, Any]) -> None:
@@ -92,6 +96,7 @@ class DeviceTools:
     def close(self) -> None:
         """The connection is gone: whoever waits is told at once."""
         self._closed = True
+        self._settled.set()
         self._pending.clear()
         for call in tuple(self._calls):
             if not call.done():
@@ -101,6 +106,11 @@ class DeviceTools:
 
     def specs(self) -> Sequence[ToolSpec]:
         return [tool.spec for tool in self._tools.values() if not tool.for_people]
+
+    async def settled(self, timeout_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._settled.wait()
 
     async def call(self, call: ToolCall) -> str:
         tool = self._tools.get(call.name)
@@ -180,11 +190,13 @@ class DeviceTools:
             self._request("tools/list", {"cursor": cursor, "withUserTools": True}, self._listed)
         except ValueError:
             log.warning("Device gave a cursor too long to send back")
+            self._settled.set()
 
     def _listed(self, payload: Mapping[str, Any]) -> None:
         result = payload.get("result")
         if not isinstance(result, Mapping):
             log.warning("Device did not list its tools", listed=len(self._tools))
+            self._settled.set()
             return
         entries = result.get("tools")
         known = {tool.name for tool in self._tools.values()}
@@ -192,6 +204,8 @@ class DeviceTools:
         cursor = result.get("nextCursor")
         if isinstance(cursor, str) and cursor and fresh and self._pages < MAX_PAGES and len(self._tools) < MAX_TOOLS:
             self._ask_page(cursor)
+        else:
+            self._settled.set()
 
     def _learn(self, entries: Sequence[Any], known: set[str]) -> int:
         """Adds a page's tools; returns how many were new (none: the device turns in circles)."""
