@@ -110,46 +110,7 @@ async def _uvicorn(sock: socket.socket, app: Any, **options: Any) -> None:
 
 
 def _serve(name: str, echo: bool, sock: socket.socket, pipe: Connection) -> None:
-    async class NoTransport(asyncio.Transport):
-    """Takes everything and does nothing: what is left is our own Python."""
-
-    def write(self, data: bytes | bytearray | memoryview[int]) -> None: ...
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
-
-
-async def _python_cost_us(frames: int = 20_000) -> tuple[float, float]:
-    """CPU microseconds of our Python alone, without kernel and event loop: per frame in, per frame out."""
-    channels: list[Channel] = []
-
-    def open_session(channel: Channel) -> EchoSession:
-        channels.append(channel)
-        return EchoSession(channel, echo=False)
-
-    limits = SocketLimits(packets_per_s=10**9, frames_per_s=10**9, bytes_per_s=10**12)
-    device = DeviceSocket(DeviceHub(OpenGate(), open_session, limits=limits), ServerState())
-    device.connection_made(NoTransport())
-    device.data_received(_upgrade(0))
-    await asyncio.sleep(0.05)
-    device.data_received(_client_frame(0x81, HELLO))
-    frame = _client_frame(0x82, PAYLOAD)
-    began = time.process_time()
-    for _ in range(frames):
-        device.data_received(frame)
-    between = time.process_time()
-    for _ in range(frames):
-        channels[0].send_audio(PAYLOAD, 0)
-    return (between - began) * 1e6 / frames, (time.process_time() - between) * 1e6 / frames
-
-
-def main() -> None:
+    async def main() -> None:
         loop = asyncio.get_running_loop()
 
         def report() -> None:
@@ -257,6 +218,45 @@ def _close_s(name: str) -> float:
     elapsed = time.monotonic() - began
     probe.close()
     return elapsed
+
+
+class NoTransport(asyncio.Transport):
+    """Takes everything and does nothing: what is left is our own Python."""
+
+    def write(self, data: bytes | bytearray | memoryview[int]) -> None: ...
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+async def _python_cost_us(frames: int = 20_000) -> tuple[float, float]:
+    """CPU microseconds of our Python alone, without kernel and event loop: per frame in, per frame out."""
+    channels: list[Channel] = []
+
+    def open_session(channel: Channel) -> EchoSession:
+        channels.append(channel)
+        return EchoSession(channel, echo=False)
+
+    limits = SocketLimits(packets_per_s=10**9, frames_per_s=10**9, bytes_per_s=10**12)
+    device = DeviceSocket(DeviceHub(OpenGate(), open_session, limits=limits), ServerState())
+    device.connection_made(NoTransport())
+    device.data_received(_upgrade(0))
+    await asyncio.sleep(0.05)
+    device.data_received(_client_frame(0x81, HELLO))
+    frame = _client_frame(0x82, PAYLOAD)
+    began = time.process_time()
+    for _ in range(frames):
+        device.data_received(frame)
+    between = time.process_time()
+    for _ in range(frames):
+        channels[0].send_audio(PAYLOAD, 0)
+    return (between - began) * 1e6 / frames, (time.process_time() - between) * 1e6 / frames
 
 
 def main() -> None:

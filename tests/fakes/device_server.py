@@ -79,7 +79,20 @@ async def serving(hub: DeviceHub, app: Any = _not_found) -> AsyncIterator[int]:
     try:
         yield sock.getsockname()[1]
     finally:
-        await server.shutdown(sockets=[sock])
+        await _stop(server, sock)
+
+
+async def _stop(server: uvicorn.Server, sock: socket.socket) -> None:
+    """As uvicorn stops, without its polling pauses when the last connection has gone by itself."""
+    state = server.server_state
+    for _ in range(20):
+        if not (state.connections or state.tasks):
+            for listener in server.servers:
+                listener.close()
+            sock.close()
+            return
+        await asyncio.sleep(0.001)
+    await server.shutdown(sockets=[sock])
 
 
 async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:

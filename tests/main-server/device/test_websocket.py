@@ -363,3 +363,24 @@ async def test_fifty_aborts_are_fifty_events() -> None:
         for _ in range(50):
             assert (await toy.json())["state"] == "stop"
     assert len(stage.sessions[0].events) == 50
+
+
+def test_the_loop_that_serves_in_life_does_the_same() -> None:
+    uvloop = pytest.importorskip("uvloop")
+    stage = Stage()
+
+    async def scene() -> None:
+        hub = DeviceHub(OpenGate(), stage.open, limits=QUICK)
+        async with serving(hub) as port, connected(port, device_id=None) as stranger, connected(port) as toy:
+            assert stranger.status == 401
+            await toy.hello()
+            await toy.send(b"\x58\xff\xfe")
+            await until(lambda: stage.sessions[0].packets)
+            channel = stage.sessions[0].channel
+            assert channel.send_audio(b"x" * 200, 0)
+            channel.close(CloseReason.IDLE)
+            assert (await toy.frame()).data == b"x" * 200  # type: ignore[union-attr]
+            assert await toy.closing() == 1000
+
+    uvloop.run(scene())
+    assert stage.sessions[0].reason is CloseReason.IDLE and stage.sessions[0].finished
