@@ -7,7 +7,7 @@ Source: the OpenAI chat completions reference; the tolerances are those of serve
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -61,28 +61,33 @@ class ChatStream:
             events = self._events.feed(piece)
         except EventTooLong as error:
             raise self._failed("The language model sent more than an answer can be.") from error
-        return [event for data in events for event in self._chunk(data)]
+        out: list[ModelEvent] = []
+        for data in events:
+            self._chunk(data, out)
+        return out
 
     def finish(self) -> list[ModelEvent]:
         """The body has ended. Raises EngineFailed when the answer had not."""
         if self.ended:
             return []
+        out: list[ModelEvent] = []
         if self._plain is not None:
-            events = list(self._whole(bytes(self._plain)))
+            self._whole(bytes(self._plain), out)
         else:
-            events = [event for data in self._events.finish() for event in self._chunk(data)]
+            for data in self._events.finish():
+                self._chunk(data, out)
             if not self.ended and not self.finish_reason:
                 raise self._failed("The language model's answer broke off in the middle.", code="engine_cut_off")
         self.ended = True
-        return events
+        return out
 
-    def _chunk(self, data: bytes) -> Iterator[ModelEvent]:
+    def _chunk(self, data: bytes, out: list[ModelEvent]) -> None:
         data = data.strip()
         if self.ended or not data:
             return
         if data == b"[DONE]":
             if not self.finish_reason:
-                yield from self._close("stop")
+                self._close("stop", out)
             self.ended = True
             return
         try:
@@ -94,13 +99,13 @@ class ChatStream:
         self._raise_if_error(chunk)
         choice = _first_choice(chunk)
         if choice is not None:
-            yield from self._delta(choice.get("delta") or choice.get("message"))
+            self._delta(choice.get("delta") or choice.get("message"), out)
             reason = choice.get("finish_reason")
             if isinstance(reason, str) and reason and not self.finish_reason:
-                yield from self._close(reason)
-        yield from _usage(chunk.get("usage"))
+                self._close(reason, out)
+        _usage(chunk.get("usage"), out)
 
-    def _whole(self, body: bytes) -> Iterator[ModelEvent]:
+    def _whole(self, body: bytes, out: list[ModelEvent]) -> None:
         try:
             answer = orjson.loads(body)
         except orjson.JSONDecodeError as error:
@@ -109,12 +114,12 @@ class ChatStream:
         choice = _first_choice(answer)
         if choice is None:
             raise self._failed("The language model's answer has no choices; is the address that of a chat server?")
-        yield from self._delta(choice.get("message"))
+        self._delta(choice.get("message"), out)
         reason = choice.get("finish_reason")
-        yield from self._close(reason if isinstance(reason, str) and reason else "stop")
-        yield from _usage(answer.get("usage"))
+        self._close(reason if isinstance(reason, str) and reason else "stop", out)
+        _usage(answer.get("usage"), out)
 
-    def _delta(self, delta: Any) -> Iterator[ModelEvent]:
+    def _delta(self, delta: Any, out: list[ModelEvent]) -> None:
         if not isinstance(delta, dict):
             return
         text = _text_of(delta.get("content")) or _text_of(delta.get("refusal"))
@@ -123,7 +128,7 @@ class ChatStream:
             self._thinking.no_tags()
         if text:
             self.progressed += 1
-            yield from self._words(self._thinking.push(text))
+            self._words(self._thinking.push(text), out)
         calls = delta.get("tool_calls")
         if isinstance(calls, list) and calls:
             self.progressed += 1
@@ -131,22 +136,22 @@ class ChatStream:
                 if isinstance(call, dict):
                     self._calls.add(call, number)
 
-    def _words(self, text: str) -> Iterator[ModelEvent]:
+    def _words(self, text: str, out: list[ModelEvent]) -> None:
         if text:
             self.spoke = self.spoke or not text.isspace()
-            yield Words(text)
+            out.append(Words(text))
 
-    def _close(self, reason: str) -> Iterator[ModelEvent]:
+    def _close(self, reason: str, out: list[ModelEvent]) -> None:
         """The model has written its last: what was held back, then the calls."""
         self.finish_reason = reason
-        yield from self._words(self._thinking.finish())
+        self._words(self._thinking.finish(), out)
         if reason == "length" and self._calls:
             raise self._failed(
                 "The language model ran out of tokens inside a tool call; allow it a longer answer.",
                 code="engine_length",
             )
         calls = self._calls.finish()
-        yield from calls
+        out += calls
         if calls or self.spoke:
             return
         if reason == "length":
@@ -266,9 +271,9 @@ def _text_of(content: Any) -> str:
     return "".join(part for part in parts if isinstance(part, str))
 
 
-def _usage(usage: Any) -> Iterator[Usage]:
+def _usage(usage: Any, out: list[ModelEvent]) -> None:
     if not isinstance(usage, dict):
         return
     prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
     if isinstance(prompt, int) and isinstance(completion, int):
-        yield Usage(prompt, completion)
+        out.append(Usage(prompt, completion))

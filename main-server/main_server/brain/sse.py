@@ -18,7 +18,7 @@ class EventStream:
     """Feeds on bytes cut anywhere, gives whole events. Lines may end in LF, CRLF or CR."""
 
     def __init__(self) -> None:
-        self._line = bytearray()
+        self._line = b""
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._after_cr = False
@@ -31,17 +31,17 @@ class EventStream:
             piece = piece.removeprefix(b"\n")
         if piece.endswith(b"\r"):
             self._after_cr = True  # its LF may come with the next piece
-        self._line += piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, rest = self._line.split(b"\n")
-        self._line = rest
-        if len(rest) > MAX_EVENT_BYTES:
+        if b"\r" in piece:
+            piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, self._line = (self._line + piece).split(b"\n")
+        if len(self._line) > MAX_EVENT_BYTES:
             raise EventTooLong
-        return [event for line in lines if (event := self._take(bytes(line))) is not None]
+        return [event for line in lines if (event := self._take(line)) is not None]
 
     def finish(self) -> list[bytes]:
         """The stream ended: an event whose closing blank line never came still counts (servers forget it)."""
         events = self.feed(b"\n\n")
-        self._line.clear()
+        self._line = b""
         return events
 
     def _take(self, line: bytes) -> bytes | None:

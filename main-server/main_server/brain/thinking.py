@@ -34,6 +34,8 @@ class ThinkingFilter:
         self._trim = False  # blanks between the thinking and the answer belong to neither
 
     def push(self, piece: str) -> str:
+        if "<" not in piece and not (self._held or self._depth or self._trim or self._presumed or self._presumed_text):
+            return piece  # nearly every piece of nearly every answer
         text = self._held + piece
         out: list[str] = []
         at = 0
