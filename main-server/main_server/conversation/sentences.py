@@ -230,6 +230,8 @@ class SentenceSplitter:
         if at_mark and char in _STOPS and kind is not _Kind.ADDRESS:
             soft = kind is _Kind.SOFT or (kind is _Kind.DOT and char in ".．…")
             return self._prolong(char, _Kind.SOFT if soft else _Kind.HARD)
+        if at_mark and char == '"' and not self._quoted:
+            return self._decide(True)  # it opens the next sentence's quotation
         if at_mark and (char in _CLOSING or char in "\"'"):
             return self._prolong(char, _Kind.SOFT)
         if kind is _Kind.HARD:

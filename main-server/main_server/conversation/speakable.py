@@ -65,6 +65,7 @@ class Speakable:
         self._line_head = True
         self._in_table = False
         self._sentence_head = True
+        self._gap = False  # an emoji was here
         self._rules: dict[str, Callable[[str], int | None]] = {
             "\n": self._newline, "\r": self._newline, "*": self._stars, "_": self._underscores, "~": self._tildes,
             "～": self._tildes, "`": self._ticks, "[": self._bracket, "<": self._angle, "|": self._bar,
@@ -114,6 +115,10 @@ class Speakable:
                 self._held = self._held[count:]
 
     def _say(self, text: str) -> None:
+        if self._gap and text:
+            self._gap = False
+            if text[0].isalnum():  # an emoji may have been all that stood between two words
+                text = f" {text}"
         self._out.append(text)
         visible = text.rstrip(" \t")
         if visible:
@@ -206,7 +211,7 @@ class Speakable:
         if emotion:
             self._out.append(Face(emotion))
         if char not in "\ufe0f\u20e3":
-            self._out.append(" ")  # it stood between two words
+            self._gap = True
         return 1
 
     def _stars(self, held: str) -> int | None:
