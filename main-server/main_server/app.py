@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Iterator
@@ -46,6 +47,8 @@ async def serve(settings: Settings) -> None:
     house = await build(settings)
     try:
         await house.open()
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: no collection walks it again while toys talk
         config = uvicorn.Config(
             create_app(house),
             ws=device_socket_class(house.hub),
