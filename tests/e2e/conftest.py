@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes.spoken import RATE_HZ, pcm, say, silence
 
 from contracts.audio import Pcm
+from fakes.spoken import RATE_HZ, pcm, say, silence
 from sound.wav import wav_bytes
 
 

@@ -13,7 +13,6 @@ from fakes.chat_server import Answer, ChatServer, tool_call
 from fakes.speech_server import Speech, SpeechServer
 from fakes.transcription_server import Hears, TranscriptionServer
 from fakes.whole_server import WholeServer, whole_server
-
 from sound.level import rms_dbfs
 from sound.wav import read_sound
 
@@ -72,12 +71,19 @@ async def test_a_talk_goes_through_three_vendors_with_a_tool_in_between(tmp_path
 
 async def test_each_failing_engine_is_a_spoken_apology_and_a_code(tmp_path: Path, a_question: str) -> None:
     async with TranscriptionServer() as ears, ChatServer() as brain, SpeechServer() as mouth:
-        ears.say(Hears(status=401), Hears("hello there"))
-        brain.say(Answer(status=500), Answer(["Hello ", "again."]))
-        mouth.say(Speech(status=503), Speech())
+        ears.say(Hears("hello there"))
+        failures: list[Callable[[], None]] = [
+            lambda: ears.say(Hears(status=401)),
+            lambda: (ears.say(Hears("hello there")), brain.say(Answer(status=500)))[0],
+            lambda: (brain.say(Answer(["Hello ", "again."])), mouth.say(Speech(status=503)))[0],
+            lambda: mouth.say(Speech()),
+        ]
 
         def scene(server: WholeServer) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-            turns = [server.toy(a_question, "--out", str(tmp_path / f"{number}.wav"))[0] for number in range(4)]
+            turns = []
+            for number, fail in enumerate(failures):
+                fail()
+                turns += server.toy(a_question, "--out", str(tmp_path / f"{number}.wav"))
             return turns, server.rows("SELECT * FROM turns ORDER BY started_at")
 
         turns, rows = await with_server(tmp_path, addresses(ears, brain, mouth), scene)
