@@ -20,10 +20,10 @@ LANGUAGES = ("en", "zh")
 README_SENTENCES = (
     "what time is it",
     "who are you",
+    "what can you do",
     "tell me a joke",
-    "tell me a story",
     "set the volume to fifty",
-    "turn up the volume",
+    "what is the weather like",
     "how much battery is left",
     "good night",
 )
