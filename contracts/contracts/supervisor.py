@@ -35,7 +35,8 @@ class ChildProcess:
         self._name = name
         self._process: asyncio.subprocess.Process | None = None
         self._client: LoopbackClient | None = None
-        self._ready = asyncio.Event()
+        self._changed = asyncio.Event()  # it became ready, or failed to start
+        self._failed = False
         self._keeping: asyncio.Task[None] | None = None
         self._problem = "it has not been started"
 
@@ -45,7 +46,10 @@ class ChildProcess:
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Returns when the child answers; a second call does nothing. Raises EngineUnavailable."""
+        """Returns when the child answers; a second call does nothing. Raises EngineUnavailable.
+
+        A child that could not be started is tried again behind the scenes, less and less often.
+        """
         if self._keeping is None:
             self._keeping = asyncio.create_task(self._keep())
         await self._wait_ready(START_TIMEOUT_S)
@@ -64,16 +68,19 @@ class ChildProcess:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
         self._problem = "it has been stopped"
+        self._failed = False
 
     async def _wait_ready(self, timeout_s: float) -> LoopbackClient:
         try:
             async with asyncio.timeout(timeout_s):
                 while self._client is None or self._client.lost:
-                    self._ready.clear()
-                    await self._ready.wait()
+                    if self._failed:
+                        raise self._unavailable()
+                    self._changed.clear()
+                    await self._changed.wait()
                 return self._client
         except TimeoutError as error:
-            raise EngineUnavailable(f"The {self._name} process: {self._problem}.", engine=self._name) from error
+            raise self._unavailable() from error
 
     async def _keep(self) -> None:
         retry_s = FIRST_RETRY_S
@@ -83,7 +90,6 @@ class ChildProcess:
             try:
                 await self._live()
             finally:
-                self._ready.clear()
                 await self._stop()
             retry_s = FIRST_RETRY_S if loop.time() - began_s > HEALTHY_S else min(retry_s * 2, LONGEST_RETRY_S)
             await asyncio.sleep(retry_s)
@@ -99,12 +105,18 @@ class ChildProcess:
             )
             port = await self._introduce(self._process, token)
             self._client = await LoopbackClient.connect(port, token, engine=self._name)
-        except (OSError, ValueError, KeyError, TimeoutError, EngineUnavailable) as error:
+        except (OSError, ValueError, KeyError, TypeError, TimeoutError, EngineUnavailable) as error:
             self._problem = f"it does not start ({type(error).__name__}); its own message is in the log"
+            self._failed = True
+            self._changed.set()
             return
         self._problem = "it is being started again"
-        self._ready.set()
+        self._failed = False
+        self._changed.set()
         await self._client.wait_lost()
+
+    def _unavailable(self) -> EngineUnavailable:
+        return EngineUnavailable(f"The {self._name} process: {self._problem}.", engine=self._name)
 
     async def _introduce(self, process: asyncio.subprocess.Process, token: str) -> int:
         assert process.stdin is not None and process.stdout is not None
@@ -117,7 +129,11 @@ class ChildProcess:
         if client is not None:
             await client.close()
         process = self._process
-        if process is None or process.returncode is not None:
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        if process.returncode is not None:
             return
         process.terminate()
         try:

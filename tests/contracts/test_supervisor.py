@@ -1,0 +1,107 @@
+"""A child process is started once, started again when it dies, and says so when it cannot start."""
+
+import asyncio
+import os
+import signal
+import sys
+import textwrap
+
+import pytest
+
+from contracts import supervisor
+from contracts.errors import EngineUnavailable
+from contracts.supervisor import ChildProcess
+
+ECHO = """
+import asyncio, os, sys
+from contracts.supervisor import serve_parent
+from contracts.loopback import Frame
+async def handle(kind, request):
+    if kind == "die":
+        os._exit(1)
+    if kind == "arguments":
+        return Frame({"arguments": sys.argv, "environment": list(os.environ.values())})
+    print("noise on stdout", flush=True)
+    return Frame({"pid": os.getpid()})
+if __name__ == "__main__":
+    asyncio.run(serve_parent(handle))
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Writes a module that a child can run, and returns its name."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+
+    def write(source: str) -> str:
+        (tmp_path / "a_child.py").write_text(textwrap.dedent(source))
+        return "a_child"
+
+    return write
+
+
+@pytest.fixture
+async def child(module):
+    child = ChildProcess(module(ECHO), name="echo")
+    yield child
+    await child.close()
+
+
+@pytest.fixture(autouse=True)
+async def deadline():
+    async with asyncio.timeout(60):
+        yield
+
+
+async def test_a_request_starts_the_child_and_others_use_the_same(child):
+    answers = await asyncio.gather(*(child.request("pid") for _ in range(3)))
+    assert {answer.fields["pid"] for answer in answers} == {child.pid}
+
+
+async def test_a_child_that_died_is_started_again(child):
+    await child.start()
+    first_pid = child.pid
+    with pytest.raises(EngineUnavailable, match="echo"):
+        await child.request("die")
+    assert (await child.request("pid")).fields["pid"] != first_pid
+
+
+async def test_the_token_is_neither_an_argument_nor_in_the_environment(child):
+    seen = (await child.request("arguments")).fields
+    assert child.pid is not None
+    assert len(seen["arguments"]) == 1
+    ours = set(os.environ.values())
+    assert [value for value in seen["environment"] if value not in ours and len(value) >= 16] == []
+
+
+async def test_closing_stops_the_child_and_requests_say_so(child):
+    await child.start()
+    pid = child.pid
+    await child.close()
+    await child.close()
+    assert child.pid is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+async def test_a_child_that_ignores_sigterm_is_killed(module, monkeypatch):
+    monkeypatch.setattr(supervisor, "STOP_TIMEOUT_S", 0.2)
+    deaf = ECHO.replace(
+        "return Frame({", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); return Frame({"
+    )
+    child = ChildProcess(module(deaf), name="deaf")
+    pid = (await child.request("pid")).fields["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    await child.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(
+    "source", ["raise SystemExit(3)", "print('not what was agreed')", "print('{}')", "print('[]')"]
+)
+async def test_a_child_that_cannot_start_is_unavailable_at_once(module, source):
+    child = ChildProcess(module(source), name="broken")
+    with pytest.raises(EngineUnavailable, match="broken"):
+        await child.start()
+    await child.close()
