@@ -8,6 +8,7 @@ bargain is `serve_parent`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
@@ -128,20 +129,27 @@ class ChildProcess:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
-        process = self._process
-        if process is None:
-            return
-        if process.stdin is not None:
-            process.stdin.close()
-        if process.returncode is not None:
-            return
+        process, self._process = self._process, None
+        if process is not None:
+            await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """SIGTERM, after STOP_TIMEOUT_S SIGKILL; returns when the process is gone and its pipes are closed."""
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.close()
+    with contextlib.suppress(ProcessLookupError):
         process.terminate()
-        try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_S):
             await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await process.stdout.read()
+            await process.stdin.wait_closed()
 
 
 async def serve_parent(handler: Handler) -> None:
