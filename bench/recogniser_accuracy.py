@@ -105,7 +105,8 @@ def table(trials: Iterable[Trial]) -> str:
     for (kind, voice), group in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] == "all", item[0][1])):
         right = sum(trial.taken and trial.right for trial in group) / len(group)
         wrong = sum(trial.taken and not trial.right for trial in group) / len(group)
-        rows.append(f"| {kind} | {voice} | {len(group)} | {right:.1%} | {wrong:.1%} | {1 - right - wrong:.1%} |")
+        left = sum(not trial.taken for trial in group) / len(group)
+        rows.append(f"| {kind} | {voice} | {len(group)} | {right:.1%} | {wrong:.1%} | {left:.1%} |")
     cpu = statistics.mean(trial.cpu_per_second for trial in groups["own", "all"])
     return "\n".join(
         [*rows, "", f"CPU per second of sound: {1000 * cpu:.0f} ms (own sentences, 0.5 s of silence each)."]
