@@ -5,7 +5,8 @@
     pieces = splitter.flush()
 
 What is decided depends on the characters alone: any cutting of the same reply into pushes gives the same pieces, only
-later or earlier. No letter or digit is lost or said twice, and their order is kept; what goes is markup (speakable.py),
+later or earlier. The one exception is `tokens=True`: a model's tokeniser keeps the dot of "example.com" with "com", so a
+dot that ends a token ends the first piece, which is then spoken a token earlier. No letter or digit is lost or said twice, and their order is kept; what goes is markup (speakable.py),
 emoji, and marks without a word of their own, such as the second "!" of "好！！" when the first one has already been
 sent on its way.
 """
@@ -79,7 +80,8 @@ class SentenceSplitter:
     without any stop is cut at a comma or space, at the latest after 60 Han characters or 30 words.
     """
 
-    def __init__(self, *, keep_stage_directions: bool = False) -> None:
+    def __init__(self, *, keep_stage_directions: bool = False, tokens: bool = False) -> None:
+        self._tokens = tokens
         self._speakable = Speakable(keep_stage_directions=keep_stage_directions)
         self._pieces: list[Piece] = []
         self._hurry = True
@@ -98,6 +100,9 @@ class SentenceSplitter:
     def push(self, piece: str) -> list[Piece]:
         """The pieces that these words complete."""
         self._take(self._speakable.push(piece))
+        if self._tokens and self._hurry and self._mark is _Kind.DOT and self._is_plain_end():
+            self._cut(len(self._text), ends=True)
+            self._left_over = True
         return self._taken()
 
     def flush(self) -> list[Piece]:
@@ -271,6 +276,13 @@ class SentenceSplitter:
         """The word that the last character (a mark) follows."""
         match = _LAST_WORD.search(self._text[-_LONGEST_WORD_CHARS:-1])
         return match[0] if match else ""
+
+    def _is_plain_end(self) -> bool:
+        """Whether the text ends in a word and its full stop, with nothing that could make it an abbreviation."""
+        if len(self._text) != self._mark_end or self._depth or self._quoted:
+            return False
+        word = self._word_before_mark().lower()
+        return len(word) > 1 and word.isalpha() and word not in _NEVER_LAST and word not in _SELDOM_LAST
 
     def _is_numbering(self) -> bool:
         """Whether the dot just added is that of "1." at the beginning of an item."""

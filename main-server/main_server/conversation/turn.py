@@ -141,7 +141,7 @@ class Turn:
             self.history.add_result(call.id, await self.channel.tools.call(call))
 
     async def _into_pieces(self, words: AsyncIterator[str]) -> AsyncIterator[Piece]:
-        splitter = SentenceSplitter()
+        splitter = SentenceSplitter(tokens=True)
         async for text in words:
             for piece in splitter.push(text):
                 self._watch.reached_once(Stage.FIRST_CLAUSE)

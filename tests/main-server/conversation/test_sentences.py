@@ -49,6 +49,22 @@ def test_too_little_or_undecided_text_waits(written: str) -> None:
     assert SentenceSplitter().push(written) == []
 
 
+def test_a_dot_that_ends_a_token_ends_the_first_piece_without_waiting() -> None:
+    splitter = SentenceSplitter(tokens=True)
+    assert [piece.text for token in ("It", " is", " noon", ".") for piece in splitter.push(token)] == ["It is noon."]
+    assert splitter.push(" Time") == []
+    assert [piece.text for piece in splitter.flush()] == ["Time"]
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [("Ask", " Dr", ".", " Wu"), ("pi", " is", " 3", ".", "14"), ("see", " e", ".", "g"), ("on", " example", ".com")],
+)
+def test_a_dot_that_may_be_part_of_a_word_waits_all_the_same(tokens: tuple[str, ...]) -> None:
+    splitter = SentenceSplitter(tokens=True)
+    assert [piece for token in tokens for piece in splitter.push(token)] == []
+
+
 def test_after_the_first_clause_come_whole_sentences() -> None:
     assert texts("今天天气不错，我们去公园，顺便吃冰淇淋。好吗？") == [
         "今天天气不错，",
