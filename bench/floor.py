@@ -18,7 +18,7 @@ from contracts.errors import EngineUnavailable
 from sound.opus import OpusDecoder, OpusEncoder
 
 ROUNDS = 3
-DOWNLINK_COMPLEXITY = 5
+DOWNLINK_COMPLEXITY = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,9 @@ class ToyChannel:
     device_id: str = "24:6f:28:ab:cd:ef"
     client_id: str = "client"
     session_id: str = "session"
+    transport: str = "websocket"
+    board: str = "bread-compact-wifi"
+    firmware: str = "2.4.2"
     lines: list[Line] = field(default_factory=list)
     congested: bool = False
     closed_for: CloseReason | None = None

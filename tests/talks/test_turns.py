@@ -7,7 +7,7 @@ import itertools
 
 from contracts.audio import OpusFormat
 from contracts.errors import EngineFailed, EngineTimeout
-from contracts.events import Outcome
+from contracts.events import Outcome, SessionClosed, SessionOpened
 from contracts.hearing import HearingFailed, ListenMode, NothingHeard, SpeechStarted
 from contracts.language_model import Author, ToolCall, Words
 from fakes.conversation_actors import Scene, ScriptedModel, ScriptedVoice, ToyChannel
@@ -315,5 +315,16 @@ def test_a_device_that_leaves_in_mid_reply_leaves_nothing_running() -> None:
         assert model.closed == 1
         assert scene.turns[0].outcome is Outcome.INTERRUPTED
         assert scene.ears.commands[-1] == "close"
+
+    run_virtual(talk())
+
+
+def test_a_session_tells_when_it_opened_and_why_it_closed() -> None:
+    async def talk() -> None:
+        async with Scene(ScriptedModel([])) as scene:
+            await asyncio.sleep(1)
+        opened, closed = scene.events[0], scene.events[-1]
+        assert isinstance(opened, SessionOpened) and (opened.board, opened.firmware) == ("bread-compact-wifi", "2.4.2")
+        assert isinstance(closed, SessionClosed) and closed.reason == CloseReason.PEER_CLOSED
 
     run_virtual(talk())

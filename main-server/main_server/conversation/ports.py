@@ -89,8 +89,17 @@ class Channel(Protocol):
     device_id: str
     client_id: str
     session_id: str
+    transport: str  # "websocket" or "udp"
     traits: DeviceTraits
     tools: Toolbox
+
+    @property
+    def board(self) -> str:
+        """The board's type, "" while unknown."""
+
+    @property
+    def firmware(self) -> str:
+        """Its firmware version, "" while unknown."""
 
     @property
     def last_sent_s(self) -> float:

@@ -6,10 +6,11 @@ import asyncio
 import itertools
 import logging
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from contracts.audio import OpusPacket
 from contracts.errors import EngineFailed
-from contracts.events import EventSink, Stage, StageReached
+from contracts.events import EventSink, SessionClosed, SessionOpened, Stage, StageReached
 from contracts.hearing import (
     Hearing,
     HearingEvent,
@@ -112,8 +113,14 @@ class Session:
 
     async def run(self) -> None:
         """Serves the device until its channel closes."""
-        loop = asyncio.get_running_loop()
-        self._quiet_since_s = loop.time()
+        self._settle()
+        self._tell_opened()
+        try:
+            await self._serve()
+        finally:
+            self._tell_closed()
+
+    async def _serve(self) -> None:
         self._ears = await self.hearing.open(
             OpenHearing(
                 session_id=self.channel.session_id,
@@ -312,6 +319,31 @@ class Session:
                 session_id=self.channel.session_id,
                 turn_id="",
                 stage=stage,
+            )
+        )
+
+    def _tell_opened(self) -> None:
+        channel = self.channel
+        self.emit(
+            SessionOpened(
+                at_s=asyncio.get_running_loop().time(),
+                device_id=channel.device_id,
+                session_id=channel.session_id,
+                client_id=channel.client_id,
+                transport=channel.transport,
+                firmware=channel.firmware,
+                board=channel.board,
+                opened_at=datetime.now(UTC),
+            )
+        )
+
+    def _tell_closed(self) -> None:
+        self.emit(
+            SessionClosed(
+                at_s=asyncio.get_running_loop().time(),
+                device_id=self.channel.device_id,
+                session_id=self.channel.session_id,
+                reason=self._closing or CloseReason.FAILED,
             )
         )
 

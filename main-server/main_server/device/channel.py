@@ -54,6 +54,7 @@ class DeviceChannel:
         self.device_id = device.device_id
         self.client_id = device.client_id
         self.session_id = protocol.session_id
+        self.transport = protocol.transport
         self.traits: DeviceTraits = quirks.traits(device.chip, device.firmware, Hello())
         self.device_tools = DeviceTools(self._send_mcp, identified=self._identified)
         self.tools: Toolbox = self.device_tools
@@ -101,6 +102,14 @@ class DeviceChannel:
             self.cut(CloseReason.DRAINED)
 
     # Channel
+
+    @property
+    def board(self) -> str:
+        return self.device.board
+
+    @property
+    def firmware(self) -> str:
+        return self.device.firmware
 
     @property
     def last_sent_s(self) -> float:

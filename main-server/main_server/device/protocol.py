@@ -22,7 +22,7 @@ class DeviceProtocol:
         self.framing = announced or Framing.RAW
         self.hello: Hello | None = None
         self._announced = announced
-        self._transport = transport
+        self.transport = transport
 
     def receive_text(self, text: str) -> list[MessageEvent]:
         """Events of one text message. Before the hello everything else is Junk, and so is a second hello, which is
@@ -44,7 +44,7 @@ class DeviceProtocol:
             return Junk(str(error))
 
     def hello_reply(self, downlink: OpusFormat) -> bytes:
-        return wording.hello(self.session_id, self.framing, downlink, self._transport)
+        return wording.hello(self.session_id, self.framing, downlink, self.transport)
 
     def audio(self, payload: bytes, timestamp_ms: int) -> bytes:
         """One Opus packet for the loudspeaker. Raises FramingError when it is too long."""

@@ -15,7 +15,7 @@ from main_server.conversation.closing import closing
 from sound.opus import OpusEncoder
 from sound.resample import Resampler
 
-COMPLEXITY = 5
+COMPLEXITY = 4
 FRAMES_PER_STEP = 3
 """Frames encoded before other devices get their turn: well under a millisecond of work."""
 
