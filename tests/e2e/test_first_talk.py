@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from contracts.audio import Pcm
+from contracts.sentences import README_SENTENCES
 from fakes.spoken import RATE_HZ, pcm, say, silence
 from fakes.whole_server import WholeServer, whole_server
 from sound.level import rms_dbfs
@@ -67,9 +68,8 @@ def test_a_spoken_command_reaches_the_toys_own_tool(server: WholeServer, tmp_pat
 
 def test_every_sentence_of_the_readme_is_understood(server: WholeServer, tmp_path: Path) -> None:
     paragraph = README.split("It knows these")[1].split("*")[1]
-    sentences = [sentence.strip() for sentence in re.split(r"[·\n]+", paragraph) if sentence.strip()]
-    assert len(sentences) >= 5
-    for sentence in sentences:
+    assert [sentence.strip() for sentence in re.split(r"[·\n]+", paragraph) if sentence.strip()] == [*README_SENTENCES]
+    for sentence in README_SENTENCES:
         [turn] = server.toy(spoken(tmp_path, sentence))
         assert re.sub(r"[^a-z ]", "", turn["stt"].lower()) == sentence
 

@@ -5,10 +5,10 @@
     pieces = splitter.flush()
 
 What is decided depends on the characters alone: any cutting of the same reply into pushes gives the same pieces, only
-later or earlier. The one exception is `tokens=True`: a model's tokeniser keeps the dot of "example.com" with "com", so a
-dot that ends a token ends the first piece, which is then spoken a token earlier. No letter or digit is lost or said twice, and their order is kept; what goes is markup (speakable.py),
-emoji, and marks without a word of their own, such as the second "!" of "好！！" when the first one has already been
-sent on its way.
+later or earlier. The one exception is `tokens=True`: a model's tokeniser keeps the dot of "example.com" with "com", so
+a dot that ends a token ends the first piece, which is then spoken a token earlier. No letter or digit is lost or said
+twice, and their order is kept; what goes is markup (speakable.py), emoji, and marks without a word of their own, like
+the second "!" of "好！！" when the first one has already been sent on its way.
 """
 
 from __future__ import annotations
