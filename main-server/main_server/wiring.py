@@ -29,6 +29,7 @@ from main_server.device.directory import DeviceReport
 from main_server.device.gate import OpenGate
 from main_server.device.hub import DeviceHub
 from main_server.device.speech import OpusCache, OpusVoice
+from main_server.engine_health import EngineHealth
 from main_server.logs import LogEvents
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import Metrics
@@ -55,6 +56,7 @@ class House:
     recorder: Recorder
     metrics: Metrics
     readiness: Readiness
+    health: EngineHealth
     hearing: Hearing
     hub: DeviceHub
     recogniser: engines.Chosen[Transcriber]
@@ -96,8 +98,8 @@ class House:
             try:
                 async with asyncio.timeout(CLOSE_S):
                     await engine.close()
-            except TimeoutError:
-                log.warning("engine did not close in time", engine=engine.name)
+            except (EngineError, OSError, TimeoutError) as error:  # the others and the database still want closing
+                log.warning("engine did not close", engine=engine.name, why=str(error) or "it took too long")
         await self.database.close()
 
     async def _warm(self, part: str, warm: Callable[[], Awaitable[None]]) -> None:
@@ -106,7 +108,7 @@ class House:
                 await warm()
         except (EngineError, TimeoutError) as error:
             sentence = str(error) or "it took too long to load"
-            self.readiness.note(part, f"{part}: {sentence}")
+            self.health.could_not_warm(part, sentence)
             log.warning("engine is not there yet", part=part, why=sentence)
 
 
@@ -126,7 +128,8 @@ async def build(settings: Settings) -> House:
     chosen_voice = engines.voice(settings)
     spare = engines.spare_voice()
     hearing = LocalHearing(Dispatch(chosen_recogniser.engine), SileroModel())
-    listeners: tuple[EventSink, ...] = (recorder.on_event, metrics.on_event, LogEvents().on_event)
+    health = EngineHealth(readiness)
+    listeners: tuple[EventSink, ...] = (recorder.on_event, metrics.on_event, LogEvents().on_event, health.on_event)
 
     def emit(event: Event) -> None:
         for listener in listeners:
@@ -164,6 +167,7 @@ async def build(settings: Settings) -> House:
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
+        health=health,
         hearing=hearing,
         hub=hub,
         recogniser=chosen_recogniser,
@@ -187,11 +191,14 @@ class StoreDirectory:
             chip=report.chip,
             firmware=report.firmware,
             language=report.language,
+            server_aec=report.server_aec,
         )
 
     async def known(self, device_id: str) -> DeviceReport | None:
         known = await self._recorder.known(device_id)
-        return None if known is None else DeviceReport(device_id, chip=known.chip, firmware=known.firmware)
+        if known is None:
+            return None
+        return DeviceReport(device_id, chip=known.chip, firmware=known.firmware, server_aec=known.server_aec)
 
 
 def _database_check(recorder: Recorder, database: Database) -> Callable[[], Awaitable[str | None]]:

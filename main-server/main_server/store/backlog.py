@@ -11,7 +11,7 @@ from contracts.events import SessionClosed, SessionOpened, TurnEnded
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceReport:
-    """What a device said of itself; "" = it did not say."""
+    """What a device said of itself; "" and None = it did not say."""
 
     device_id: str
     client_id: str = ""
@@ -19,6 +19,7 @@ class DeviceReport:
     chip: str = ""
     firmware: str = ""
     language: str = ""
+    server_aec: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

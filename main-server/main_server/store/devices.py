@@ -15,10 +15,11 @@ PAGE_ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class KnownDevice:
-    """What the connect path must know of a device before its first word (device/quirks.py)."""
+    """What boot and connect must know of a device before its first word (device/quirks.py); "" and None = unknown."""
 
-    chip: str
-    firmware: str
+    chip: str = ""
+    firmware: str = ""
+    server_aec: bool | None = None
 
 
 class Devices:
@@ -37,7 +38,7 @@ class Devices:
         return (await self._session.scalars(query)).all()
 
     async def known(self, device_id: str) -> KnownDevice | None:
-        """Chip and firmware of a device; None when it never reported itself."""
-        query = select(Device.chip, Device.firmware).where(Device.device_id == device_id)
+        """What is known of a device; None when it never reported itself."""
+        query = select(Device.chip, Device.firmware, Device.server_aec).where(Device.device_id == device_id)
         row = (await self._session.execute(query)).one_or_none()
-        return None if row is None else KnownDevice(chip=row.chip, firmware=row.firmware)
+        return None if row is None else KnownDevice(row.chip, row.firmware, row.server_aec)

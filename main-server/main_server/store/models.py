@@ -60,7 +60,11 @@ def new_id() -> str:
 
 
 class Device(Base):
-    """A toy. `device_id` is the name it gives itself (its MAC address); `id` is our key."""
+    """A toy. `device_id` is the name it gives itself (its MAC address); `id` is our key.
+
+    `server_aec`: it leaves echo cancellation to the server; None until its first hello. `last_talk_at` None = it never
+    talked, and may be pruned (writer.py).
+    """
 
     __tablename__ = "devices"
     __table_args__ = (Index(None, "last_seen_at"),)
@@ -72,6 +76,7 @@ class Device(Base):
     chip: Mapped[str] = mapped_column(String(NAME_CHARS), default="")
     firmware: Mapped[str] = mapped_column(String(NAME_CHARS), default="")
     language: Mapped[str] = mapped_column(String(CODE_CHARS), default="")
+    server_aec: Mapped[bool | None]
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_talk_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

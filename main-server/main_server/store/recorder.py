@@ -40,7 +40,7 @@ FIRST_RETRY_S = 0.05
 LAST_RETRY_S = 5.0
 KNOWN_DEVICES = 4_096
 KNOWN_FOR_S = 600.0
-"""How long chip and firmware are taken from memory; another process may have heard of an update."""
+"""How long what is known of a device is taken from memory; another process may have heard of an update."""
 
 log = structlog.get_logger(__name__)
 
@@ -94,17 +94,29 @@ class Recorder:
         chip: str = "",
         firmware: str = "",
         language: str = "",
+        server_aec: bool | None = None,
     ) -> None:
-        """Notes what a device reported of itself; "" keeps what was known."""
+        """Notes what a device reported of itself; "" and None keep what was known."""
         report = DeviceReport(
-            device_id=device_id, client_id=client_id, board=board, chip=chip, firmware=firmware, language=language
+            device_id=device_id,
+            client_id=client_id,
+            board=board,
+            chip=chip,
+            firmware=firmware,
+            language=language,
+            server_aec=server_aec,
         )
         self._note(report)
-        _, before = self._known.get(device_id, (0.0, KnownDevice("", "")))
-        self._remember(device_id, KnownDevice(chip=chip or before.chip, firmware=firmware or before.firmware))
+        _, before = self._known.get(device_id, (0.0, KnownDevice()))
+        known = KnownDevice(
+            chip=chip or before.chip,
+            firmware=firmware or before.firmware,
+            server_aec=before.server_aec if server_aec is None else server_aec,
+        )
+        self._remember(device_id, known)
 
     async def known(self, device_id: str) -> KnownDevice | None:
-        """Chip and firmware of a device, from memory where possible. None when unknown or not to be had in time."""
+        """What is known of a device, from memory where possible. None when unknown or not to be had in time."""
         remembered = self._known.get(device_id)
         if remembered is not None and time.monotonic() - remembered[0] < KNOWN_FOR_S:
             self._known.move_to_end(device_id)
@@ -170,6 +182,8 @@ class Recorder:
             self._under_way = len(batch)
             await self._store(batch)
             self._under_way = 0
+            if self._writer.prune_due:
+                await self._prune()
             if not self._backlog:
                 self._idle.set()
 
@@ -204,6 +218,17 @@ class Recorder:
         turn_id = what.turn_id if isinstance(what, TurnEnded) else ""
         # The error's own text is left out: it may quote the row, and rows are people's words.
         log.error("database refused an entry", device_id=what.device_id, turn_id=turn_id, error=type(error).__name__)
+
+    async def _prune(self) -> None:
+        """Lets go of devices that nobody misses. A failure is no one's loss: the next thousand devices bring it up."""
+        try:
+            async with asyncio.timeout(WRITE_DEADLINE_S):
+                pruned = await self._writer.prune()
+        except (StoreError, SQLAlchemyError, OSError) as error:  # OSError: TimeoutError is one
+            log.warning("devices that never talked could not be pruned", error=type(error).__name__)
+        else:
+            if pruned:
+                log.info("devices that never talked were pruned", pruned=pruned)
 
     def _failing(self, error: Exception) -> None:
         if isinstance(error, TimeoutError):

@@ -20,7 +20,7 @@ _TIMINGS = [field.name for field in fields(TurnTimings)]
 
 
 def devices(entries: Iterable[Entry]) -> dict[str, Row]:
-    """What the entries tell of each device, by device_id: the last thing said of each column, "" = nothing said."""
+    """What the entries tell of each device, by device_id: the last thing said of each column; "" and None = nothing."""
     found: dict[str, Row] = {}
     for entry in entries:
         what = entry.what
@@ -30,6 +30,8 @@ def devices(entries: Iterable[Entry]) -> dict[str, Row]:
         if isinstance(what, DeviceReport):
             _fill(row, client_id=what.client_id, board=what.board, chip=what.chip, firmware=what.firmware)
             row["language"] = code(what.language) or row["language"]
+            if what.server_aec is not None:
+                row["server_aec"] = what.server_aec
         elif isinstance(what, SessionOpened):
             _fill(row, client_id=what.client_id, board=what.board, firmware=what.firmware)
         elif isinstance(what, TurnEnded):
@@ -113,8 +115,9 @@ def code(text: str) -> str:
 
 
 def _blank_device(entry: Entry, device_id: str) -> Row:
-    blank = dict.fromkeys(("client_id", "board", "chip", "firmware", "language"), "")
-    return {"device_id": device_id, **blank, "first_seen_at": entry.at, "last_seen_at": entry.at, "last_talk_at": None}
+    unsaid = dict.fromkeys(("client_id", "board", "chip", "firmware", "language"), "")
+    times = {"first_seen_at": entry.at, "last_seen_at": entry.at, "last_talk_at": None}
+    return {"device_id": device_id, **unsaid, "server_aec": None, **times}
 
 
 def _fill(row: Row, **columns: str) -> None:

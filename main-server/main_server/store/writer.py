@@ -2,6 +2,9 @@
 
 Keys of devices and conversations are remembered after a commit, so that a turn of a session under way costs an
 insert and two updates. Nothing is remembered from a transaction that failed.
+
+Anybody may ask for a configuration under an invented name, so devices that never talked are kept only while they are
+among the newest (`prune`).
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Boolean, Connection, bindparam, delete, func, insert, select, update
 
 from contracts.events import SessionClosed, TurnEnded
 from main_server.store import rows
@@ -21,6 +24,13 @@ from main_server.store.models import Conversation, Device, Turn, UtcDateTime, ne
 
 REMEMBERED_KEYS = 4_096
 """Devices, and conversations, whose keys need no query."""
+
+KEPT_SILENT_DEVICES = 10_000
+"""Devices that never talked, the last seen of which are kept."""
+
+PRUNE_EVERY_DEVICES = 1_000
+PRUNED_AT_ONCE = 5_000
+"""Rows one pruning deletes at most, so that no turn waits long behind it; more than come between two prunings."""
 
 LOST = "lost"
 """Closing reason of a conversation whose end nobody saw: the process was killed."""
@@ -35,6 +45,7 @@ _touch_device = (
             for column in (Device.client_id, Device.board, Device.chip, Device.firmware, Device.language)
         }
         | {
+            Device.server_aec: func.coalesce(bindparam("new_server_aec", type_=Boolean), Device.server_aec),
             Device.last_seen_at: bindparam("seen_at"),
             Device.last_talk_at: func.coalesce(bindparam("talk_at", type_=UtcDateTime), Device.last_talk_at),
         }
@@ -90,15 +101,23 @@ class Learned:
 
     devices: dict[str, str]
     conversations: dict[str, str]
+    new_devices: int = 0
 
 
 class Writer:
     """Turns entries into rows of one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, kept_silent_devices: int = KEPT_SILENT_DEVICES) -> None:
         self._database = database
         self._device_keys = Keys()
         self._conversation_keys = Keys()
+        self._kept_silent_devices = kept_silent_devices
+        self._new_devices = PRUNE_EVERY_DEVICES  # an earlier process may have left more than are kept
+
+    @property
+    def prune_due(self) -> bool:
+        """Whether enough devices came since the last `prune`; true at first."""
+        return self._new_devices >= PRUNE_EVERY_DEVICES
 
     async def write(self, batch: Sequence[Entry], *, again: bool = False) -> None:
         """Writes the batch or nothing of it. `again` = an earlier attempt may have been committed after all.
@@ -113,6 +132,29 @@ class Writer:
         self._device_keys.remember(learned.devices)
         self._conversation_keys.remember(learned.conversations)
         self._conversation_keys.forget(transaction.closings)
+        self._new_devices += learned.new_devices
+
+    async def prune(self) -> int:
+        """Deletes devices that never talked, the longest unseen, beyond those kept; how many went.
+
+        It looks before it writes: where few toys live it costs one short query. Raises StoreError, or what SQLAlchemy
+        raises; either way it is not due again before more devices came.
+        """
+        self._new_devices = 0
+        too_many = (
+            select(Device.id)
+            .where(Device.last_talk_at.is_(None))
+            .order_by(Device.last_seen_at.desc(), Device.id)
+            .offset(self._kept_silent_devices)
+        )
+        async with self._database.reading() as session:
+            if await session.scalar(too_many.limit(1)) is None:
+                return 0
+        pruning = delete(Device).where(Device.id.in_(too_many.limit(PRUNED_AT_ONCE)))
+        try:
+            return await self._database.write(lambda connection: connection.execute(pruning).rowcount)
+        finally:
+            self.forget()  # a report under a deleted row's key would be lost
 
     def forget(self) -> None:
         """Forgets all keys: somebody deleted rows behind our back, or another process made them before us."""
@@ -132,16 +174,16 @@ class Transaction:
 
     def run(self, known: Learned, connection: Connection) -> Learned:
         """Writes everything; the caller commits."""
-        devices = self._write_devices(connection, known.devices)
+        devices, new_devices = self._write_devices(connection, known.devices)
         conversations = self._write_conversations(connection, known.conversations, devices)
         self._write_turns(connection, conversations)
         if self.closings:
             closed = [{"of_session": session, "at": at, "why": why} for session, (at, why) in self.closings.items()]
             connection.execute(_close, closed)
-        return Learned(devices, conversations)
+        return Learned(devices, conversations, new_devices)
 
-    def _write_devices(self, connection: Connection, known: dict[str, str]) -> dict[str, str]:
-        """Makes or updates the devices of the batch; their keys by device_id."""
+    def _write_devices(self, connection: Connection, known: dict[str, str]) -> tuple[dict[str, str], int]:
+        """Makes or updates the devices of the batch; their keys by device_id, and how many were made."""
         unknown = [device_id for device_id in self.devices if device_id not in known]
         found = dict(known)
         if unknown:
@@ -152,7 +194,7 @@ class Transaction:
             connection.execute(insert(Device), [self.devices[d] | {"id": key} for d, key in made.items()])
         if found:
             connection.execute(_touch_device, [_touch(key, self.devices[d]) for d, key in found.items()])
-        return found | made
+        return found | made, len(made)
 
     def _write_conversations(
         self, connection: Connection, known: dict[str, str], devices: dict[str, str]
@@ -191,4 +233,5 @@ class Transaction:
 def _touch(key: str, told: rows.Row) -> rows.Row:
     columns = ("client_id", "board", "chip", "firmware", "language")
     said = {f"new_{column}": told[column] for column in columns}
-    return {"key": key, "seen_at": told["last_seen_at"], "talk_at": told["last_talk_at"], **said}
+    times = {"seen_at": told["last_seen_at"], "talk_at": told["last_talk_at"]}
+    return {"key": key, "new_server_aec": told["server_aec"], **times, **said}

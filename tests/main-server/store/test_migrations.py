@@ -27,14 +27,16 @@ REVISIONS = [script.revision for script in reversed(list(ScriptDirectory.from_co
 
 ROWS_OF = {
     "0001": [
-        "INSERT INTO devices VALUES ('d1', 'aa:bb', 'c1', 'box-3', 'esp32s3', '2.0.4', 'zh-CN',"
+        "INSERT INTO devices (id, device_id, client_id, board, chip, firmware, language, first_seen_at, last_seen_at,"
+        " last_talk_at) VALUES ('d1', 'aa:bb', 'c1', 'box-3', 'esp32s3', '2.0.4', 'zh-CN',"
         " '2026-11-01 10:00:00.000000', '2026-11-02 10:00:00.000000', NULL)",
         "INSERT INTO conversations VALUES ('k1', 'd1', 's1', '2026-11-02 10:00:00.000000', NULL, '', 1)",
         "INSERT INTO turns (id, conversation_id, turn_id, started_at, trigger, user_text, reply_text, heard_text,"
         " outcome, error_code, language, emotion, recogniser, model, voice, prompt_tokens, completion_tokens, tools,"
         " silence_ms) VALUES ('t1', 'k1', 's1-1', '2026-11-02 10:00:01.000000', 'speech', '你好', '你好！', '你好！',"
         " 'completed', '', 'zh', '', 'openai', 'gpt', 'espeak', 3, 4, '[]', 240.5)",
-    ]
+    ],
+    "0002": ["UPDATE devices SET server_aec = 1 WHERE id = 'd1'"],
 }
 """Rows as a database of that revision holds them; what a later revision adds is added by its own entry."""
 
@@ -64,6 +66,7 @@ async def test_a_database_of_every_revision_upgrades_with_its_rows(tmp_path: Pat
         [turn] = await session.scalars(select(Turn))
     await database.close()
     assert (device.device_id, device.chip) == ("aa:bb", "esp32s3")
+    assert device.server_aec is (None if revision == "0001" else True)
     assert conversation.device_key == device.id
     assert (turn.user_text, turn.silence_ms, turn.started_at.isoformat()) == (
         "你好",

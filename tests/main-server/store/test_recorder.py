@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import Connection, delete, event, func, select
+from sqlalchemy import Connection, delete, event, func, insert, select
+from sqlalchemy.exc import OperationalError
 
 from contracts.events import Outcome, Stage, TurnTimings
 from fakes.happenings import DEVICE_ID, NOON, closed, ended, opened, stage
+from main_server.store.backlog import DeviceReport, Entry
 from main_server.store.conversations import Conversations
 from main_server.store.devices import Devices, KnownDevice
 from main_server.store.engine import Database, open_database
 from main_server.store.models import Conversation, Device, Turn
 from main_server.store.recorder import Recorder
+from main_server.store.writer import KEPT_SILENT_DEVICES, PRUNE_EVERY_DEVICES, Writer
 
 ENOUGH_S = 20.0
 T = TypeVar("T")
@@ -226,7 +229,8 @@ async def test_a_replaced_session_says_replaced_and_not_lost(recorder: Recorder,
 
 
 async def test_what_a_device_does_not_say_does_not_erase_what_it_said(recorder: Recorder, database: Database) -> None:
-    await recorder.seen(device_id=DEVICE_ID, board="box-3", chip="esp32s3", firmware="2.0.4", language="zh-CN")
+    told = {"board": "box-3", "chip": "esp32s3", "firmware": "2.0.4", "language": "zh-CN"}
+    await recorder.seen(device_id=DEVICE_ID, server_aec=True, **told)
     recorder.on_event(opened(board="", firmware="", client_id=""))
     assert await recorder.drain(ENOUGH_S)
     await recorder.seen(device_id=DEVICE_ID, firmware="2.0.5")
@@ -235,6 +239,8 @@ async def test_what_a_device_does_not_say_does_not_erase_what_it_said(recorder: 
         device = await Devices(session).by_device_id(DEVICE_ID)
     assert device is not None
     assert (device.board, device.chip, device.firmware, device.language) == ("box-3", "esp32s3", "2.0.5", "zh-CN")
+    assert device.server_aec is True
+    assert await recorder.known(DEVICE_ID) == KnownDevice("esp32s3", "2.0.5", True)
 
 
 async def test_a_device_just_seen_is_known_without_a_query(recorder: Recorder, database: Database) -> None:
@@ -297,3 +303,62 @@ async def test_closing_while_the_database_hangs_ends(recorder: Recorder, tmp_pat
         await recorder.close()
     other.close()
     assert recorder.depth == 1
+
+
+async def test_of_devices_that_never_talked_only_the_newest_are_kept(recorder: Recorder, database: Database) -> None:
+    invented = [device_row(number) for number in range(KEPT_SILENT_DEVICES + 20)]
+    talker = device_row(0) | {"device_id": "talker", "last_talk_at": NOON - timedelta(days=400)}
+    talker["last_seen_at"] = talker["last_talk_at"]
+    async with database.writing() as session:
+        await session.execute(insert(Device), [talker])
+        await session.execute(insert(Device), invented)
+    await recorder.seen(device_id="the first of this run")
+    assert await recorder.drain(ENOUGH_S)
+    assert await silent_and_talkers(database) == (KEPT_SILENT_DEVICES, 1)
+    async with database.reading() as session:
+        oldest = await session.scalar(select(func.min(Device.last_seen_at)).where(Device.last_talk_at.is_(None)))
+        assert await Devices(session).by_device_id("the first of this run") is not None
+    assert oldest == invented[21]["last_seen_at"]
+
+    for number in range(PRUNE_EVERY_DEVICES - 1):
+        await recorder.seen(device_id=f"later {number}")
+    assert await recorder.drain(ENOUGH_S)
+    assert await silent_and_talkers(database) == (KEPT_SILENT_DEVICES + PRUNE_EVERY_DEVICES - 1, 1)
+    await recorder.seen(device_id="the thousandth")
+    assert await recorder.drain(ENOUGH_S)
+    assert await silent_and_talkers(database) == (KEPT_SILENT_DEVICES, 1)
+
+
+async def test_a_device_that_was_pruned_comes_back_with_its_next_report(database: Database) -> None:
+    writer = Writer(database, kept_silent_devices=0)
+    report = Entry("k1", NOON, DeviceReport(device_id=DEVICE_ID))
+    await writer.write([report])
+    assert await writer.prune() == 1
+    await writer.write([report])
+    assert await count(database, Device) == 1
+
+
+async def test_a_pruning_that_fails_holds_up_no_turn(
+    recorder: Recorder, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_: Writer) -> int:
+        raise OperationalError("DELETE", {}, sqlite3.OperationalError("disk I/O error"))
+
+    monkeypatch.setattr(Writer, "prune", fails)
+    for number in range(2):
+        recorder.on_event(ended(turn_id=f"s1-{number}"))
+        assert await recorder.drain(ENOUGH_S)
+    assert len(await turns_of(database)) == 2
+    assert recorder.problem == ""
+
+
+def device_row(number: int) -> dict[str, Any]:
+    """A device that never talked, the higher its number the later seen."""
+    seen_at = NOON - timedelta(days=1) + timedelta(seconds=number)
+    return {"device_id": f"invented {number}", "first_seen_at": seen_at, "last_seen_at": seen_at}
+
+
+async def silent_and_talkers(database: Database) -> tuple[int, int]:
+    async with database.reading() as session:
+        talkers = await session.scalar(select(func.count()).select_from(Device).where(Device.last_talk_at.is_not(None)))
+    return await count(database, Device) - (talkers or 0), talkers or 0
