@@ -105,8 +105,9 @@ class OpenAIModel:
     async def _ask(
         self, history: Sequence[Message], tools: Sequence[ToolSpec], patience: Patience
     ) -> aiohttp.ClientResponse:
-        """An accepted request's response. Asks again without what this server does not know, and remembers that."""
+        """An accepted request's response. Asks again without what is refused, and remembers what is never taken."""
         without = self._without
+        for_good: frozenset[str] = frozenset()
         while True:
             body = orjson.dumps(self._body(history, tools, without))
             with patience.asking():
@@ -114,13 +115,19 @@ class OpenAIModel:
                     response = await self._post(body)
                     refused = b"" if response.status == 200 else await _read_refusal(response)
             if response.status == 200:
-                self._remember(without)
+                self._remember(for_good)
                 return response
             asked = {"stream_options"} | ({"tools"} if tools else set())
-            feature = unsupported(response.status, refused, asked - without)
-            if not feature:
+            left_out = unsupported(response.status, refused, asked - without)
+            if left_out is None:
                 raise refusal(response.status, refused, self._where, self._model, self.name)
-            without |= {feature}
+            without |= {left_out.feature}
+            if left_out.for_good:
+                for_good |= {left_out.feature}
+            else:
+                log.warning(
+                    "language model server refused a request, asking without", extra={"feature": left_out.feature}
+                )
 
     async def _post(self, body: bytes) -> aiohttp.ClientResponse:
         try:
@@ -156,10 +163,10 @@ class OpenAIModel:
             body["tools"] = [tool_entry(tool) for tool in tools]
         return body
 
-    def _remember(self, without: frozenset[str]) -> None:
-        for feature in without - self._without:
+    def _remember(self, for_good: frozenset[str]) -> None:
+        for feature in for_good - self._without:
             log.warning("language model server does not take a feature, going on without", extra={"feature": feature})
-        self._without |= without
+        self._without |= for_good
 
     def _learn(self, stream: ChatStream) -> None:
         if stream.thought_unannounced and not self._thinks_first:

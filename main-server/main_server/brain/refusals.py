@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,6 +16,20 @@ from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineUnavai
 
 _CODE = re.compile(r"[a-z][a-z_]{2,47}")
 _TOO_LONG = ("context_length", "context length", "maximum context", "too long", "context size", "context window")
+_NO_TOOLS = re.compile(
+    r"(?:not|n't) support\w* (?:\w+ )?(?:tools?|functions?)\b"  # Ollama; "does not support function calling"
+    r"|\b(?:tools?|functions?)\b\W{0,2}(?: (?:calls|calling|use|choice))? (?:is|are) (?:not|un)\W?(?:supported|allowed)"
+    r"|\b(?:unknown|unrecogni[sz]ed|unsupported|unexpected|extra)\W+(?:\w+\W+){0,3}tools\b"
+    r"|tool choice requires --|tools param requires --"  # vLLM and llama.cpp started without their switch
+)
+_ONE_TOOL = re.compile(r"schema|\btools\W{1,4}\d")  # the complaint points at one of the tools
+
+
+class Unsupported(NamedTuple):
+    """A field that a server refuses. `for_good`: no request to it will ever be taken with this field."""
+
+    feature: str
+    for_good: bool
 
 
 def refusal(status: int, body: bytes, where: str, model: str, engine: str) -> EngineError:
@@ -45,15 +59,24 @@ def refusal(status: int, body: bytes, where: str, model: str, engine: str) -> En
     return EngineFailed(f"{server} did not accept the request ({said}).", engine=engine)
 
 
-def unsupported(status: int, body: bytes, asked: Set[str]) -> str:
-    """The feature of `asked` ("stream_options", "tools") to leave out and try again without; "" = no use trying."""
-    if status not in (400, 422, 501) or not asked or _speaks_of(body, *_TOO_LONG):
-        return ""
+def unsupported(status: int, body: bytes, asked: Set[str]) -> Unsupported | None:
+    """What of `asked` ("stream_options", "tools") to leave out when trying again; None = the request is refused.
+
+    Only what the answer speaks of is left out. Tools are left out for good on a plain statement that the server takes
+    none: what else it says of them may be about one device's tool, and every other device keeps its own.
+    """
+    if status not in (400, 422, 501) or _speaks_of(body, *_TOO_LONG):
+        return None
     if "stream_options" in asked and _speaks_of(body, "stream_options", "include_usage"):
-        return "stream_options"
+        return Unsupported("stream_options", for_good=True)
     if "tools" in asked and _speaks_of(body, "tool", "function"):
-        return "tools"
-    return "stream_options" if "stream_options" in asked else "tools"
+        return Unsupported("tools", for_good=_takes_no_tools(body))
+    return None
+
+
+def _takes_no_tools(body: bytes) -> bool:
+    text = body.decode(errors="replace").lower()
+    return bool(_NO_TOOLS.search(text)) and not _ONE_TOOL.search(text)
 
 
 def _speaks_of(body: bytes, *words: str) -> bool:

@@ -177,6 +177,59 @@ async def test_a_feature_the_server_refuses_is_dropped_and_remembered(
     assert field not in server.requests[-1]
 
 
+def refuses(status: int, message: str) -> Answer:
+    return Answer(status=status, error={"error": {"message": message}})
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Invalid schema for function 'self.lamp': None is not of type 'object'",
+        "Invalid 'tools[0].function.name': string does not match pattern",
+        "body.tools.0.function.parameters: unexpected field",
+        "Invalid schema for function 'x': this server does not support tools",  # a device chose that name
+    ],
+)
+async def test_one_devices_bad_tool_costs_that_reply_its_tools_and_no_other(
+    server: ChatServer, model: OpenAIModel, message: str
+) -> None:
+    server.say(refuses(400, message), Answer(["Fine."]))
+    assert (await events_of(model, [TOOL]))[0] == Words("Fine.")
+    assert "tools" not in server.requests[-1]
+    await events_of(model, [TOOL])
+    assert "tools" in server.requests[-1]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "registry.ollama.ai/library/gemma:2b does not support tools",
+        "deepseek-reasoner does not support Function Calling",
+        "Unrecognized request argument supplied: tools",
+        "Unsupported parameter: 'tools'",
+        "'tools' is not supported with this model.",
+        '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+        "tools param requires --jinja flag",
+    ],
+)
+async def test_a_server_that_says_it_takes_no_tools_is_asked_once(
+    server: ChatServer, model: OpenAIModel, message: str
+) -> None:
+    server.say(refuses(400, message), Answer(["Fine."]))
+    await events_of(model, [TOOL])
+    await events_of(model, [TOOL])
+    assert ["tools" in request for request in server.requests] == [True, False, False]
+
+
+async def test_a_refusal_that_names_no_feature_is_a_refusal(server: ChatServer, model: OpenAIModel) -> None:
+    server.say(Answer(refuse_fields=["stream_options"]))
+    await events_of(model, [TOOL])
+    server.say(refuses(400, "temperature must be < 2"), Answer())
+    assert isinstance(await failure_of(model), EngineFailed)
+    await events_of(model, [TOOL])
+    assert "tools" in server.requests[-1]
+
+
 async def test_a_refused_feature_that_did_not_help_is_not_forgotten(server: ChatServer, model: OpenAIModel) -> None:
     server.say(Answer(status=400, error={"error": {"message": "no"}}))
     await failure_of(model)
