@@ -10,6 +10,8 @@ ZhiyinError                 code, and a sentence a person can act on
 
 from __future__ import annotations
 
+import traceback
+
 
 class ZhiyinError(Exception):
     """A failure with a stable `code` (snake_case, for metrics and the console) and a sentence as its message."""
@@ -54,3 +56,9 @@ class EngineFailed(EngineError):
     """Answered with something that cannot be used: an error status, a broken stream, a wrong content type."""
 
     code = "engine_failed"
+
+
+def place_of(error: BaseException) -> str:
+    """Where it was raised, for logs: "FILE:LINE". Its message stays out of them: it may quote what a person said."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "nowhere"

@@ -184,6 +184,11 @@ class LoopbackClient:
             if self._waiting.pop(number, None) is not None and not self.lost:
                 self._writer.write(encode({"id": number, "kind": "cancel"}))
 
+    def abort(self) -> None:
+        """Cuts the connection: it is `lost` at once, and what waits on it fails in a moment."""
+        self._lost_event.set()
+        self._writer.transport.abort()
+
     async def close(self) -> None:
         self._listening.cancel()
         await asyncio.gather(self._listening, return_exceptions=True)

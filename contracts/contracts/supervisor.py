@@ -1,4 +1,4 @@
-"""A child process of ours: started, reached by the loopback transport, started again when it dies, stopped with us.
+"""A child process of ours: started, reached over loopback, restarted when it dies or hangs, stopped with us.
 
 The child is `python -m MODULE`. It gets the token as the first line of its stdin, says `{"port": n}` as the first line
 of its stdout, and ends when its stdin does, so that it cannot outlive us even when we are killed. Its half of this
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import secrets
 import signal
@@ -17,8 +18,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.errors import EngineUnavailable
+from contracts.errors import EngineBusy, EngineError, EngineUnavailable, place_of
 from contracts.loopback import Frame, Handler, LoopbackClient, LoopbackServer
+
+log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 30.0
 READY_TIMEOUT_S = 5.0
@@ -26,6 +29,30 @@ STOP_TIMEOUT_S = 3.0
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 10.0
 HEALTHY_S = 30.0
+
+UNANSWERED_S = 5.0
+"""A request given up after this long ran into its deadline; one given up sooner was merely not wanted any more."""
+
+MAX_UNANSWERED = 3
+"""So many in a row, and the child is taken for hung."""
+
+
+class _Answers:
+    """Tells a child that hangs from one that is slow now and then, or whose callers change their minds."""
+
+    def __init__(self) -> None:
+        self._unanswered = 0
+        self._counted_at_s = 0.0
+
+    def came(self) -> None:
+        self._unanswered = 0
+
+    def given_up(self, asked_at_s: float, now_s: float) -> bool:
+        """Whether the child hangs. Requests that waited at the same time count once: a crowd is no row."""
+        if now_s - asked_at_s >= UNANSWERED_S and asked_at_s >= self._counted_at_s:
+            self._unanswered += 1
+            self._counted_at_s = now_s
+        return self._unanswered >= MAX_UNANSWERED
 
 
 class ChildProcess:
@@ -40,6 +67,8 @@ class ChildProcess:
         self._failed = False
         self._keeping: asyncio.Task[None] | None = None
         self._problem = "it has not been started"
+        self._closed = False
+        self._answers = _Answers()
 
     @property
     def pid(self) -> int | None:
@@ -47,29 +76,50 @@ class ChildProcess:
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Returns when the child answers; a second call does nothing. Raises EngineUnavailable.
+        """Returns when the child answers; a second call does nothing. Raises EngineUnavailable, also after `close`.
 
         A child that could not be started is tried again behind the scenes, less and less often.
         """
+        if self._closed:
+            raise self._unavailable()
         if self._keeping is None:
             self._keeping = asyncio.create_task(self._keep())
         await self._wait_ready(START_TIMEOUT_S)
 
     async def request(self, kind: str, fields: Mapping[str, Any] | None = None, body: bytes = b"") -> Frame:
-        """See LoopbackClient.request. Waits up to READY_TIMEOUT_S for a child that is being started again."""
+        """See LoopbackClient.request. Waits up to READY_TIMEOUT_S for a child that is being started again.
+
+        The deadline is the caller's. A child that lets MAX_UNANSWERED deadlines in a row pass is killed and started
+        again; an EngineBusy in between is no answer, since that is what a queue before a hung engine says.
+        """
         if self._keeping is None:
             await self.start()
         client = await self._wait_ready(READY_TIMEOUT_S)
-        return await client.request(kind, fields, body)
+        loop = asyncio.get_running_loop()
+        asked_at_s, answers = loop.time(), self._answers
+        try:
+            answer = await client.request(kind, fields, body)
+        except asyncio.CancelledError:
+            if answers.given_up(asked_at_s, loop.time()) and client is self._client:
+                self._give_up_child(client)
+            raise
+        except EngineBusy:
+            raise
+        except EngineError:
+            answers.came()
+            raise
+        answers.came()
+        return answer
 
     async def close(self) -> None:
         """Stops the child: SIGTERM, then SIGKILL after STOP_TIMEOUT_S."""
+        self._closed = self._failed = True
+        self._problem = "it has been stopped"
         keeping, self._keeping = self._keeping, None
         if keeping is not None:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
-        self._problem = "it has been stopped"
-        self._failed = False
+        self._changed.set()  # whoever waits for it is told now
 
     async def _wait_ready(self, timeout_s: float) -> LoopbackClient:
         try:
@@ -86,14 +136,21 @@ class ChildProcess:
     async def _keep(self) -> None:
         retry_s = FIRST_RETRY_S
         loop = asyncio.get_running_loop()
-        while True:
+        while not self._closed:
             began_s = loop.time()
             try:
-                await self._live()
-            finally:
-                await self._stop()
+                await self._live_and_stop()
+            except Exception as error:  # the outermost loop of a child: without it nobody would start the next one
+                log.error("The %s process: %s at %s", self._name, type(error).__name__, place_of(error))
+                self._not_started(error)
             retry_s = FIRST_RETRY_S if loop.time() - began_s > HEALTHY_S else min(retry_s * 2, LONGEST_RETRY_S)
             await asyncio.sleep(retry_s)
+
+    async def _live_and_stop(self) -> None:
+        try:
+            await self._live()
+        finally:
+            await self._stop()
 
     async def _live(self) -> None:
         """One life of the child, from its start to its death."""
@@ -107,14 +164,26 @@ class ChildProcess:
             port = await self._introduce(self._process, token)
             self._client = await LoopbackClient.connect(port, token, engine=self._name)
         except (OSError, ValueError, KeyError, TypeError, TimeoutError, EngineUnavailable) as error:
-            self._problem = f"it does not start ({type(error).__name__}); its own message is in the log"
-            self._failed = True
-            self._changed.set()
+            self._not_started(error)
             return
         self._problem = "it is being started again"
+        self._answers = _Answers()
         self._failed = False
         self._changed.set()
         await self._client.wait_lost()
+
+    def _not_started(self, error: Exception) -> None:
+        self._problem = f"it does not start ({type(error).__name__}); its own message is in the log"
+        self._failed = True
+        self._changed.set()
+
+    def _give_up_child(self, client: LoopbackClient) -> None:
+        """`_keep` sees the loss and starts the next one. SIGTERM would wait for a loop that may be what hangs."""
+        log.error("The %s process hangs and is started again", self._name)
+        client.abort()
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
     def _unavailable(self) -> EngineUnavailable:
         return EngineUnavailable(f"The {self._name} process: {self._problem}.", engine=self._name)

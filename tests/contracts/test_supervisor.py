@@ -9,16 +9,23 @@ import textwrap
 import pytest
 
 from contracts import supervisor
-from contracts.errors import EngineUnavailable
+from contracts.errors import EngineBusy, EngineUnavailable
 from contracts.supervisor import ChildProcess
 
 ECHO = """
-import asyncio, os, sys
+import asyncio, os, sys, time
+from contracts.errors import EngineBusy
 from contracts.supervisor import serve_parent
 from contracts.loopback import Frame
 async def handle(kind, request):
     if kind == "die":
         os._exit(1)
+    if kind == "hang":
+        time.sleep(600)
+    if kind == "wait":
+        await asyncio.sleep(600)
+    if kind == "busy":
+        raise EngineBusy("full", engine="echo")
     if kind == "arguments":
         return Frame({"arguments": sys.argv, "environment": list(os.environ.values())})
     print("noise on stdout", flush=True)
@@ -82,6 +89,77 @@ async def test_closing_stops_the_child_and_requests_say_so(child):
     assert child.pid is None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+    for again in (child.request("pid"), child.start()):
+        with pytest.raises(EngineUnavailable, match="has been stopped"):
+            await again
+    assert child.pid is None
+
+
+async def give_up(child, kind):
+    """A request that runs into its caller's deadline."""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await child.request(kind)
+
+
+@pytest.mark.parametrize("kind", ["hang", "wait"])
+async def test_a_child_that_does_not_answer_any_more_is_killed_and_started_again(child, monkeypatch, kind):
+    monkeypatch.setattr(supervisor, "UNANSWERED_S", 0.0)
+    first_pid = (await child.request("pid")).fields["pid"]
+    for _ in range(supervisor.MAX_UNANSWERED):
+        await give_up(child, kind)
+    assert (await child.request("pid")).fields["pid"] != first_pid
+    with pytest.raises(ProcessLookupError):
+        os.kill(first_pid, 0)
+
+
+async def test_a_queue_that_is_full_for_ever_does_not_count_as_an_answer(child, monkeypatch):
+    monkeypatch.setattr(supervisor, "UNANSWERED_S", 0.0)
+    first_pid = (await child.request("pid")).fields["pid"]
+    for _ in range(supervisor.MAX_UNANSWERED):
+        with pytest.raises(EngineBusy):
+            await child.request("busy")
+        await give_up(child, "wait")
+    assert (await child.request("pid")).fields["pid"] != first_pid
+
+
+async def test_a_child_that_answers_in_between_is_left_alone(child, monkeypatch):
+    monkeypatch.setattr(supervisor, "UNANSWERED_S", 0.0)
+    pids = set()
+    for _ in range(2 * supervisor.MAX_UNANSWERED):
+        pids.add((await child.request("pid")).fields["pid"])
+        await give_up(child, "wait")
+    assert pids == {child.pid}
+
+
+async def test_requests_that_wait_at_the_same_time_are_no_row(child, monkeypatch):
+    monkeypatch.setattr(supervisor, "UNANSWERED_S", 0.0)
+    await child.start()
+    first_pid = child.pid
+    await asyncio.gather(*(give_up(child, "wait") for _ in range(2 * supervisor.MAX_UNANSWERED)))
+    assert (await child.request("pid")).fields["pid"] == first_pid
+
+
+async def test_callers_who_change_their_minds_do_not_make_a_child_hung(child):
+    first_pid = (await child.request("pid")).fields["pid"]
+    for _ in range(2 * supervisor.MAX_UNANSWERED):
+        await give_up(child, "wait")
+    assert (await child.request("pid")).fields["pid"] == first_pid
+
+
+async def test_a_child_with_an_unheard_of_fault_is_tried_again(module, caplog):
+    child = ChildProcess(module("print('{\"port\": 99999999}')"), name="broken")
+    with pytest.raises(EngineUnavailable, match="OverflowError"):
+        await child.start()
+    assert "OverflowError at " in caplog.text
+    module(ECHO)
+    while True:
+        try:
+            assert (await child.request("pid")).fields["pid"] == child.pid
+            break
+        except EngineUnavailable:
+            await asyncio.sleep(0.05)
+    await child.close()
 
 
 async def test_a_child_that_ignores_sigterm_is_killed(module, monkeypatch):
