@@ -32,7 +32,9 @@ from contracts.hearing import (
 from contracts.transcription import Transcriber, TranscriptionRequest
 from sound.opus import OpusDecoder, OpusError, packet_duration_ms
 
-DEADLINE_S = 10.0
+DEADLINE_S = 15.0
+"""Of one call to a recogniser. Longer than any engine's own deadline, whose sentence tells more than ours."""
+
 PRE_ROLL_MS = 300
 MANUAL_PRE_ROLL_MS = 1_000
 """A button is pressed on purpose, so more of what came before Silero's first speech is kept."""

@@ -17,10 +17,10 @@ from contracts.transcription import Transcript, Transcription, TranscriptionRequ
 
 @dataclass(frozen=True, slots=True)
 class WorkerDeadlines:
-    """`transcribe_s` covers waiting behind other utterances too."""
+    """`transcribe_s` covers waiting behind other utterances too; asr_server's own deadline must stay above it."""
 
     warm_s: float = 30.0
-    transcribe_s: float = 15.0
+    transcribe_s: float = 12.0
 
 
 class WorkerTranscriber:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr_server import hearing
 from asr_worker.client import WorkerDeadlines
-from asr_worker.engines.openai import OpenAITranscriber
+from asr_worker.engines.openai import Deadlines, OpenAITranscriber
 from asr_worker.engines.pocketsphinx import PocketsphinxTranscriber
 from contracts.errors import EngineTimeout, EngineUnavailable
 from contracts.transcription import TranscriptionRequest
@@ -181,6 +182,10 @@ async def test_the_event_loop_goes_on_while_speech_is_decoded(child):
     await peek
     assert beats > 50
     await work.close()
+
+
+def test_every_engine_gives_up_before_the_ears_do_so_that_its_sentence_is_told():
+    assert max(Deadlines().total_s, WorkerDeadlines().transcribe_s) < hearing.DEADLINE_S
 
 
 async def test_an_utterance_has_a_deadline(child):

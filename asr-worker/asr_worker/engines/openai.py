@@ -38,7 +38,7 @@ _LANGUAGE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """`total_s` counts from the request to the last byte of the answer."""
+    """`total_s`: from the request to the last byte of the answer; asr_server's own deadline must stay above it."""
 
     connect_s: float = 3.0
     total_s: float = 10.0
