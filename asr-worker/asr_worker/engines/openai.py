@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,13 +16,13 @@ import aiohttp
 from yarl import URL
 
 from asr_worker.one_shot import RemoteTranscription
-from contracts.audio import BYTES_PER_SAMPLE, Pcm
+from contracts.audio import Pcm
 from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineTimeout, EngineUnavailable
 from contracts.transcription import Transcript, Transcription, TranscriptionRequest
+from sound.wav import wav_bytes
 
 MAX_ANSWER_BYTES = 256 * 1024
 _PATH = "/audio/transcriptions"
-_WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 # Whisper-like servers name the language in English words when asked for verbose answers.
 _LANGUAGE_NAMES = {
@@ -121,7 +120,7 @@ class OpenAITranscriber:
         form.add_field("response_format", "json")
         if language := request.language.partition("-")[0].lower():
             form.add_field("language", language)
-        form.add_field("file", wav(pcm), filename="utterance.wav", content_type="audio/wav")
+        form.add_field("file", wav_bytes(pcm), filename="utterance.wav", content_type="audio/wav")
         return form
 
     def _transcript(self, content_type: str, body: bytes) -> Transcript:
@@ -186,16 +185,6 @@ class OpenAITranscriber:
         if 400 <= status < 500:
             return EngineFailed(f"{said}: check its address and model.", engine=self.name)
         return EngineFailed(f"{said}: it has a fault of its own.", engine=self.name)
-
-
-def wav(pcm: Pcm) -> bytes:
-    """A mono s16le wav file."""
-    size, rate_hz = len(pcm.data), pcm.sample_rate_hz
-    header = _WAV_HEADER.pack(
-        *(b"RIFF", size + 36, b"WAVE", b"fmt ", 16, 1, 1, rate_hz),
-        *(rate_hz * BYTES_PER_SAMPLE, BYTES_PER_SAMPLE, 8 * BYTES_PER_SAMPLE, b"data", size),
-    )
-    return header + pcm.data
 
 
 async def _read_all(response: aiohttp.ClientResponse) -> bytes:
