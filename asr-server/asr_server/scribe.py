@@ -7,7 +7,6 @@ and cancels the call; a commit waits for a call on the same sound, which `finish
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ import structlog
 
 from asr_server.endpointing import Commit
 from asr_server.errors import failure
-from contracts.errors import EngineError
+from contracts.errors import EngineError, place_of
 from contracts.hearing import HearingFailed
 from contracts.transcription import Transcriber, Transcript, Transcription, TranscriptionRequest
 
@@ -212,12 +211,6 @@ class Scribe:
                     "a recogniser failed unexpectedly",
                     engine=self._transcriber.name,
                     error=type(error).__name__,
-                    at=_origin(error),
+                    at=place_of(error),
                 )
             work.failed = failure(error, self._transcriber.name)
-
-
-def _origin(error: Exception) -> str:
-    """Where it was raised. Its message stays out of the log: it may quote what a person said."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{last.filename}:{last.lineno}"

@@ -14,12 +14,23 @@ import contextlib
 import hmac
 import itertools
 import json
+import logging
 import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineTimeout, EngineUnavailable, ZhiyinError
+from contracts.errors import (
+    EngineBusy,
+    EngineError,
+    EngineFailed,
+    EngineTimeout,
+    EngineUnavailable,
+    ZhiyinError,
+    place_of,
+)
+
+log = logging.getLogger(__name__)
 
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 """Header and body together. A minute of speech, the longest utterance, is 1.9 MB."""
@@ -124,9 +135,8 @@ class LoopbackServer:
             reply = encode({**answer.fields, "id": number, "ok": True}, answer.body)
         except ZhiyinError as error:
             reply = _refusal(number, error)
-        except (
-            Exception
-        ) as error:  # the outermost loop of a request: a bug in an engine must not leave a caller waiting
+        except Exception as error:  # the outermost loop of a request: a bug must not leave a caller waiting
+            log.error("Request %r failed unexpectedly: %s at %s", kind, type(error).__name__, place_of(error))
             reply = _refusal(number, EngineFailed(f"The engine stopped with {type(error).__name__}.", engine=""))
         with contextlib.suppress(ConnectionError):
             writer.write(reply)

@@ -36,7 +36,7 @@ class Scripted:
                 raise EngineBusy("full", engine="it")
             case "huge":
                 return Frame(body=bytes(MAX_FRAME_BYTES))
-        raise RuntimeError("a bug")
+        raise RuntimeError("a bug that quotes what was said")
 
 
 @pytest.fixture
@@ -86,6 +86,19 @@ async def test_errors_keep_their_kind_and_bugs_become_failures(client):
     with pytest.raises(EngineFailed, match="too long"):
         await client.request("huge")
     await client.request("echo")
+
+
+async def test_a_bug_is_logged_where_it_happened_with_its_place_and_without_its_words(client, caplog):
+    with pytest.raises(EngineFailed):
+        await client.request("a bug")
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert "'a bug' failed unexpectedly: RuntimeError at" in record.getMessage()
+    assert "test_loopback.py:" in record.getMessage()
+    assert "what was said" not in caplog.text
+    with pytest.raises(EngineBusy):
+        await client.request("busy")
+    assert len(caplog.records) == 1
 
 
 async def test_cancelling_a_request_cancels_the_work(client, scripted):
