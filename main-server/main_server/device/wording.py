@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from contracts.audio import OpusFormat
+from main_server.conversation.emotions import emoji_of
 from main_server.device.framing import Framing
 
 MAX_SHOWN_CHARACTERS = 1500
@@ -18,31 +19,6 @@ MAX_MCP_BYTES = 8000
 
 KEEP_ALIVE = b'{"type":"ping"}'
 """No device knows it, every device counts it as life (PROTOCOL 2.8)."""
-
-EMOJI = {
-    "neutral": "😶",
-    "happy": "🙂",
-    "laughing": "😆",
-    "funny": "😂",
-    "sad": "😔",
-    "angry": "😠",
-    "crying": "😭",
-    "loving": "😍",
-    "embarrassed": "😳",
-    "surprised": "😯",
-    "shocked": "😱",
-    "thinking": "🤔",
-    "winking": "😉",
-    "cool": "😎",
-    "relaxed": "😌",
-    "delicious": "🤤",
-    "kissy": "😘",
-    "confident": "😏",
-    "sleepy": "😴",
-    "silly": "😜",
-    "confused": "🙄",
-}
-"""The 21 emotions of the standard faces, with the emoji that goes along by convention."""
 
 
 def hello(session_id: str, framing: Framing, downlink: OpusFormat, transport: str = "websocket") -> bytes:
@@ -70,7 +46,7 @@ def stt(session_id: str, text: str) -> bytes:
 
 def emotion(session_id: str, name: str) -> bytes:
     """A face. Names beyond the 21 pass too: a display's own faces may know them, others keep what they show."""
-    return _json({"session_id": session_id, "type": "llm", "emotion": name, "text": EMOJI.get(name, EMOJI["neutral"])})
+    return _json({"session_id": session_id, "type": "llm", "emotion": name, "text": emoji_of(name)})
 
 
 def tts_start(session_id: str) -> bytes:

@@ -24,7 +24,7 @@ from main_server.device.messages import (
     read_message,
 )
 from main_server.device.protocol import DeviceProtocol
-from main_server.device.wording import EMOJI, MAX_SHOWN_CHARACTERS
+from main_server.device.wording import MAX_SHOWN_CHARACTERS
 
 SESSION = "3f1b0c52-2f4e-4a53-9a83-5a0c1c0d7e11"
 FROM_DEVICE = {case["name"]: case for case in vectors("messages_device_to_server")["messages"]}
@@ -222,6 +222,6 @@ def test_a_tool_message_a_device_could_not_hold_is_refused() -> None:
         DeviceProtocol(SESSION).mcp({"x": 2**70})
 
 
-def test_there_are_21_emotions() -> None:
-    assert len(EMOJI) == 21
-    assert json.loads(DeviceProtocol(SESSION).emotion("link"))["emotion"] == "link"
+def test_a_face_goes_with_its_emoji_and_an_unknown_one_with_the_neutral_one() -> None:
+    faces = [json.loads(DeviceProtocol(SESSION).emotion(name)) for name in ("sleepy", "link")]
+    assert [(face["emotion"], face["text"]) for face in faces] == [("sleepy", "😴"), ("link", "😶")]
