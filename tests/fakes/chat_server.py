@@ -66,7 +66,8 @@ def tool_call(
 
 
 class ChatServer:
-    """The server; use it as an async context manager. `gone` is set when a client left in the middle of an answer."""
+    """The server; use it as an async context manager. `gone` is set when a client left in the middle of an answer, `answered` when
+    one was written to its end."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -74,6 +75,7 @@ class ChatServer:
         self.paths: list[str] = []
         self.connections = 0
         self.gone = asyncio.Event()
+        self.answered = asyncio.Event()
         self.models_status = 200
         self._answers: list[Answer] = [Answer()]
         self._peers: set[Any] = set()
@@ -115,7 +117,9 @@ class ChatServer:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         try:
             await asyncio.sleep(answer.headers_delay_s)
-            return await self._answer(request, body, answer)
+            response = await self._answer(request, body, answer)
+            self.answered.set()
+            return response
         except (asyncio.CancelledError, ConnectionError):
             self.gone.set()
             raise

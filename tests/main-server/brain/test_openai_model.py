@@ -296,13 +296,14 @@ async def test_thinking_keeps_the_answer_alive(server: ChatServer) -> None:
 
 
 async def test_a_listener_that_takes_its_time_is_not_the_servers_fault(server: ChatServer) -> None:
-    server.say(Answer(["a", "b", "c"]))
-    model = OpenAIModel(server.url, "tiny", deadlines=ModelDeadlines(idle_s=0.2))
+    server.say(Answer(["a", "b", "c"], delay_s=0.01))
+    model = OpenAIModel(server.url, "tiny", deadlines=ModelDeadlines(idle_s=0.05))
     said = ""
     async for event in model.reply(ASKED, []):
         if isinstance(event, Words):
             said += event.text
-            await asyncio.sleep(0.3)
+            await asyncio.wait_for(server.answered.wait(), 5)  # all is here before its deadline begins to count
+            await asyncio.sleep(0.06)
     assert said == "abc"
     await model.close()
 
