@@ -66,8 +66,10 @@ def tool_call(
 
 
 class ChatServer:
-    """The server; use it as an async context manager. `gone` is set when a client left in the middle of an answer, `answered` when
-    one was written to its end."""
+    """The server; use it as an async context manager.
+
+    `gone` is set when a client left in the middle of an answer, `sent` when all of one is written that ever will be.
+    """
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -75,7 +77,7 @@ class ChatServer:
         self.paths: list[str] = []
         self.connections = 0
         self.gone = asyncio.Event()
-        self.answered = asyncio.Event()
+        self.sent = asyncio.Event()
         self.models_status = 200
         self._answers: list[Answer] = [Answer()]
         self._peers: set[Any] = set()
@@ -118,7 +120,7 @@ class ChatServer:
         try:
             await asyncio.sleep(answer.headers_delay_s)
             response = await self._answer(request, body, answer)
-            self.answered.set()
+            self.sent.set()
             return response
         except (asyncio.CancelledError, ConnectionError):
             self.gone.set()
@@ -155,6 +157,7 @@ class ChatServer:
                 request.transport.abort()
                 return response
             if number == answer.hang_after:
+                self.sent.set()
                 await self._pause(response, FOR_EVER_S, answer)
             if number:
                 await self._pause(response, answer.delay_s, answer)
