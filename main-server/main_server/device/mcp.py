@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,9 @@ log = structlog.get_logger(__name__)
 
 CALL_DEADLINE_S = 30.0
 CAMERA_DEADLINE_S = 60.0
+LIST_AGAIN_S = 10.0
+"""A page of tools that has not come by then was lost, and is asked for once more."""
+
 MAX_PAGES = 32
 MAX_TOOLS = 128
 MAX_WAITING_CALLS = 8
@@ -53,11 +55,14 @@ class DeviceTools:
         identified: Callable[[str, str], None] | None = None,
         call_deadline_s: float = CALL_DEADLINE_S,
         camera_deadline_s: float = CAMERA_DEADLINE_S,
+        list_again_s: float = LIST_AGAIN_S,
     ) -> None:
         self._send = send
         self._identified = identified
         self._call_deadline_s = call_deadline_s
         self._camera_deadline_s = camera_deadline_s
+        self._list_again_s = list_again_s
+        self._list_again: asyncio.TimerHandle | None = None
         self._tools: dict[str, DeviceTool] = {}  # by the name the model uses
         self._pending: dict[int, Callable[[Mapping[str, Any]], None]] = {}
         self._calls: set[asyncio.Future[str]] = set()
@@ -65,7 +70,7 @@ class DeviceTools:
         self._waiting = 0
         self._last_id = 0
         self._pages = 0
-        self._settled = asyncio.Event()  # all tools that will be listed are
+        self._settled = asyncio.Event()  # all tools worth waiting for are listed
         self._settled.set()
         self._closed = False
 
@@ -96,7 +101,7 @@ class DeviceTools:
     def close(self) -> None:
         """The connection is gone: whoever waits is told at once."""
         self._closed = True
-        self._settled.set()
+        self._listing_over()
         self._pending.clear()
         for call in tuple(self._calls):
             if not call.done():
@@ -108,9 +113,12 @@ class DeviceTools:
         return [tool.spec for tool in self._tools.values() if not tool.for_people]
 
     async def settled(self, timeout_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
+        """Waits once per connection at most: a device that let one turn wait in vain does not keep the others."""
+        try:
             async with asyncio.timeout(timeout_s):
                 await self._settled.wait()
+        except TimeoutError:
+            self._settled.set()
 
     async def call(self, call: ToolCall) -> str:
         tool = self._tools.get(call.name)
@@ -185,18 +193,33 @@ class DeviceTools:
 
     def _ask_page(self, cursor: str) -> None:
         self._pages += 1
+        self._list_again = asyncio.get_running_loop().call_later(self._list_again_s, self._request_page, cursor)
+        self._request_page(cursor)
+
+    def _request_page(self, cursor: str) -> None:
+        page = self._pages
         try:
             # Tools for people are listed too (the console calls them); `specs` hides them from the model.
-            self._request("tools/list", {"cursor": cursor, "withUserTools": True}, self._listed)
+            params = {"cursor": cursor, "withUserTools": True}
+            self._request("tools/list", params, lambda payload: self._listed(page, payload))
         except ValueError:
             log.warning("Device gave a cursor too long to send back")
-            self._settled.set()
+            self._listing_over()
 
-    def _listed(self, payload: Mapping[str, Any]) -> None:
+    def _listing_over(self) -> None:
+        if self._list_again is not None:
+            self._list_again.cancel()
+        self._settled.set()
+
+    def _listed(self, page: int, payload: Mapping[str, Any]) -> None:
+        if page != self._pages:
+            return  # asked for twice, and both answers came
+        if self._list_again is not None:
+            self._list_again.cancel()
         result = payload.get("result")
         if not isinstance(result, Mapping):
             log.warning("Device did not list its tools", listed=len(self._tools))
-            self._settled.set()
+            self._listing_over()
             return
         entries = result.get("tools")
         known = {tool.name for tool in self._tools.values()}
@@ -205,7 +228,7 @@ class DeviceTools:
         if isinstance(cursor, str) and cursor and fresh and self._pages < MAX_PAGES and len(self._tools) < MAX_TOOLS:
             self._ask_page(cursor)
         else:
-            self._settled.set()
+            self._listing_over()
 
     def _learn(self, entries: Sequence[Any], known: set[str]) -> int:
         """Adds a page's tools; returns how many were new (none: the device turns in circles)."""

@@ -296,13 +296,13 @@ async def test_thinking_keeps_the_answer_alive(server: ChatServer) -> None:
 
 
 async def test_a_listener_that_takes_its_time_is_not_the_servers_fault(server: ChatServer) -> None:
-    server.say(Answer(["a", "b", "c"], delay_s=0.01, hang_after=2))
-    model = OpenAIModel(server.url, "tiny", deadlines=ModelDeadlines(idle_s=0.05))
+    server.say(Answer(["a", "b", "c"], delay_s=0.01, hang_after=3))
+    model = OpenAIModel(server.url, "tiny", deadlines=ModelDeadlines(idle_s=0.3))
     async with aclosing(model.reply(ASKED, [])) as events:  # type: ignore[type-var]
-        assert await anext(events) == Words("a")
-        await asyncio.wait_for(server.sent.wait(), 5)  # "b" is here before anybody waits for it
-        await asyncio.sleep(0.06)
-        assert await anext(events) == Words("b")
+        assert [await anext(events), await anext(events)] == [Words("a"), Words("b")]
+        await asyncio.wait_for(server.sent.wait(), 5)  # "c" is here before anybody waits for it
+        await asyncio.sleep(0.35)
+        assert await anext(events) == Words("c")
     await model.close()
 
 

@@ -65,21 +65,21 @@ async def call(server: ToolServer, name: str, **arguments: Any) -> str:
     return await server.tools.call(ToolCall("1", name, arguments))
 
 
-def test_tools_of_all_pages_are_listed_without_those_for_people() -> None:
+async def test_tools_of_all_pages_are_listed_without_those_for_people() -> None:
     server = listed()
     names = [spec.name for spec in server.tools.specs()]
     assert names == ["self_get_device_status", VOLUME, "self_screen_set_theme"]
     assert [tool.name for tool in server.tools.tools() if tool.for_people] == ["self.reboot"]
 
 
-def test_every_request_is_one_the_device_answers() -> None:
+async def test_every_request_is_one_the_device_answers() -> None:
     requests = [message for message in listed().sent if "id" in message]
     assert all(message["jsonrpc"] == "2.0" and type(message["id"]) is int for message in requests)
     assert all(0 < message["id"] < 2**31 and isinstance(message["params"], dict) for message in requests)
     assert len({message["id"] for message in requests}) == len(requests)
 
 
-def test_the_vision_address_is_given_only_when_somebody_looks() -> None:
+async def test_the_vision_address_is_given_only_when_somebody_looks() -> None:
     blind, seeing = ToolServer(), ToolServer()
     blind.tools.start()
     seeing.tools.start(VisionAccess("http://10.0.0.7:8000/vision", "tok"))
@@ -88,7 +88,7 @@ def test_the_vision_address_is_given_only_when_somebody_looks() -> None:
     assert vision == {"url": "http://10.0.0.7:8000/vision", "token": "tok"}
 
 
-def test_board_and_version_are_learnt_from_the_tool_server() -> None:
+async def test_board_and_version_are_learnt_from_the_tool_server() -> None:
     assert listed().identified == ("bread-compact-wifi", "2.4.2")
 
 
@@ -236,17 +236,75 @@ def endless(cursor_of: Callable[[int], str], tools_of: Callable[[int], list[Any]
     return tools, asked
 
 
-def test_a_device_whose_pages_never_end_is_asked_a_bounded_number_of_times() -> None:
+async def test_a_device_whose_pages_never_end_is_asked_a_bounded_number_of_times() -> None:
     tools, asked = endless(lambda page: f"p{page}", lambda page: [{"name": f"t{page}.{n}"} for n in range(10)])
     assert len(asked) <= 32 and len(tools.specs()) <= 128
 
 
-def test_a_device_that_turns_in_circles_is_left_alone() -> None:
+async def test_a_device_that_turns_in_circles_is_left_alone() -> None:
     tools, asked = endless(lambda page: "again", lambda page: [{"name": "same"}])
     assert len(asked) == 2 and len(tools.specs()) == 1
 
 
-def test_requests_and_notifications_of_the_device_are_ignored() -> None:
+class LosesPages(ToolServer):
+    """A device whose first answers to tools/list are lost; each is kept, so that the test can let it come late."""
+
+    def __init__(self, lost: int) -> None:
+        super().__init__()
+        self.asked: list[Mapping[str, Any]] = []
+        self._lost = lost
+        self.tools = DeviceTools(self._take, list_again_s=0.01)
+        self.tools.start()
+
+    def _take(self, payload: Mapping[str, Any]) -> None:
+        if payload["method"] == "tools/list":
+            self.asked.append(payload)
+            if len(self.asked) <= self._lost:
+                return
+        super()._take(payload)
+
+
+async def test_a_device_that_never_lists_its_tools_keeps_one_turn_waiting_and_no_other() -> None:
+    tools = DeviceTools(lambda payload: None)
+    tools.start()
+    waiting = asyncio.create_task(tools.settled(0.01))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await waiting
+    async with asyncio.timeout(5):
+        await tools.settled(60)
+    tools.close()
+
+
+async def test_a_lost_page_of_tools_is_asked_for_once_more() -> None:
+    server = LosesPages(1)
+    async with asyncio.timeout(5):
+        await server.tools.settled(60)
+    assert [ask["params"]["cursor"] for ask in server.asked[:2]] == ["", ""]
+    assert len(server.tools.specs()) == 3
+    asked = len(server.asked)
+    server.answer(server.asked[0], result=GOLDEN["tools_list_page1"]["result"])  # it was only late
+    assert (len(server.asked), len(server.tools.specs())) == (asked, 3)
+    server.tools.close()
+
+
+async def test_a_device_without_a_list_is_not_asked_for_ever() -> None:
+    server = LosesPages(1000)
+    async with asyncio.timeout(5):
+        while len(server.asked) < 2:
+            await asyncio.sleep(0.005)
+    await asyncio.sleep(0.05)
+    assert len(server.asked) == 2
+
+
+async def test_a_device_that_is_gone_is_not_asked_again() -> None:
+    server = LosesPages(1)
+    server.tools.close()
+    await asyncio.sleep(0.05)
+    assert len(server.asked) == 1
+
+
+async def test_requests_and_notifications_of_the_device_are_ignored() -> None:
     server = listed()
     sent = len(server.sent)
     server.tools.receive({"jsonrpc": "2.0", "id": 1, "method": "ping"})
@@ -307,9 +365,10 @@ def test_any_tool_entry_and_any_arguments_are_survived(entry: Any, arguments: An
 
 
 @given(ANYTHING, ANYTHING)
-def test_any_answer_is_survived(answer: Any, answered_id: Any) -> None:
+async def test_any_answer_is_survived(answer: Any, answered_id: Any) -> None:
     tools = DeviceTools(lambda payload: None)
     tools.start()
     tools.receive({"id": answered_id, "result": answer, "error": None})
     tools.receive({"id": 2, "result": answer})
+    tools.close()
     assert isinstance(result_text({"result": answer}), str) and isinstance(result_text({"error": answer}), str)
