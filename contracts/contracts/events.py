@@ -103,6 +103,7 @@ class TurnEnded(SessionEvent):
     language: str = ""
     emotion: str = ""
     error_code: str = ""
+    error_sentence: str = ""  # for the owner: what failed and what to do; never anybody's words
     recogniser: str = ""
     model: str = ""
     voice: str = ""

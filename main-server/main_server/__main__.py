@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import errno
+import socket
 import sys
 from importlib.metadata import version
 
 from contracts.errors import ZhiyinError
-from main_server.settings import Settings, load_settings
+from main_server.settings import Settings, load_settings, unknown_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,6 +45,8 @@ def _serve() -> int:
     except ZhiyinError as error:
         print(f"Zhiyin cannot start.\n{error}", file=sys.stderr)
         return 2
+    for name in unknown_settings():
+        print(f"{name} is no setting of Zhiyin and is ignored: see docs/settings.md.", file=sys.stderr)
     writer = configure_logging(settings.log)
     try:
         run(settings)
@@ -66,7 +69,7 @@ def _listening_problem(error: OSError, settings: Settings) -> str:
         return f"{where} is taken by another program. Stop it, or choose another port: ZHIYIN_PORT=8001."
     if error.errno == errno.EACCES:
         return f"{where} may not be used without special rights. Choose a port above 1023: ZHIYIN_PORT=8000."
-    if error.errno == errno.EADDRNOTAVAIL:
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
         return f"{settings.host} is not an address of this machine. ZHIYIN_HOST=0.0.0.0 listens on all of them."
     return f"{error}"
 

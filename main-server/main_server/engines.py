@@ -20,6 +20,7 @@ Engine = TypeVar("Engine")
 RECOGNISERS = "zhiyin.transcribers"
 VOICES = "zhiyin.synthesizers"
 REMOTE = "openai+"
+NEEDS_ADDRESS = {"openai"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def recogniser(settings: Settings) -> Chosen[Transcriber]:
         return Chosen(engine, f"{settings.asr_model} at {_without_query(url)} (ZHIYIN_ASR)")
     name = "pocketsphinx" if settings.asr == "auto" else settings.asr.removeprefix("local:")
     return Chosen(
-        _load(RECOGNISERS, name)(),
+        _local(RECOGNISERS, name, "ZHIYIN_ASR"),
         "built-in, a few dozen English sentences; any OpenAI-compatible recogniser or, soon, SenseVoice hears "
         "everything: docs/engines.md",
     )
@@ -65,7 +66,7 @@ def voice(settings: Settings) -> Chosen[Synthesizer]:
         return Chosen(engine, f"{settings.tts_model} at {_without_query(url)} (ZHIYIN_TTS)")
     name = "espeak" if settings.tts == "auto" else settings.tts.removeprefix("local:")
     return Chosen(
-        _load(VOICES, name)(),
+        _local(VOICES, name, "ZHIYIN_TTS"),
         "built-in espeak-ng, English, Mandarin, Cantonese; any OpenAI-compatible voice sounds better: ZHIYIN_TTS",
     )
 
@@ -76,15 +77,20 @@ def spare_voice() -> Synthesizer:
     return engine
 
 
+def _local(group: str, name: str, setting: str) -> Any:
+    """An engine that needs no address. Raises EngineUnavailable."""
+    here = sorted({point.name for point in entry_points(group=group)} - NEEDS_ADDRESS)
+    if name not in here:
+        known = ", ".join(f"local:{each}" for each in here) or "none"
+        raise EngineUnavailable(f"{setting}: there is no engine local:{name} here; there are: {known}.", engine=name)
+    return _load(group, name)()
+
+
 def _load(group: str, name: str) -> Callable[..., Any]:
     """An engine's class by entry point, so that a package of somebody else's may bring one."""
-    found = {point.name: point for point in entry_points(group=group)}
-    if name not in found:
-        known = ", ".join(f"local:{each}" for each in sorted(found)) or "none"
-        raise EngineUnavailable(f"There is no engine called {name!r} here; there are: {known}.", engine=name)
     try:
-        engine: Callable[..., Any] = found[name].load()
-    except ImportError as error:
+        engine: Callable[..., Any] = entry_points(group=group)[name].load()
+    except (KeyError, ImportError) as error:
         raise EngineUnavailable(
             f"The engine {name} cannot be loaded: {error}: run `make setup`.", engine=name
         ) from error

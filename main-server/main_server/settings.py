@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import ZhiyinError
+from main_server.device.addresses import checked_public_url
 
 PREFIX = "ZHIYIN_"
 
@@ -40,6 +43,11 @@ def _endpointing(value: str) -> str:
     return value
 
 
+def _public_address(value: str) -> str:
+    checked_public_url(value)  # its own sentence says what boards cannot read
+    return value.rstrip("/")
+
+
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -49,6 +57,7 @@ def _web_address(value: str) -> str:
 
 EngineAddress = Annotated[str, AfterValidator(_engine_address)]
 LocalOnly = Annotated[str, AfterValidator(_local_only)]
+PublicAddress = Annotated[str, AfterValidator(_public_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
@@ -63,7 +72,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="The main port: devices, OTA, console, health.")
     data_dir: Path = Field(Path("data"), description="Everything Zhiyin keeps lies under this folder.")
     database_url: str = Field("", description="SQLAlchemy URL; empty = SQLite in the data folder.")
-    public_url: WebAddress | None = Field(
+    public_url: PublicAddress | None = Field(
         None, description="Address boards shall use, when it is not the one they called (proxy, port mapping)."
     )
     claim: Literal["open"] = Field("open", description="open = any device may talk (the only mode of this version).")
@@ -103,11 +112,22 @@ def load_settings(**overrides: object) -> Settings:
     """Reads environment and .env. Raises SettingsError with one sentence per bad setting."""
     try:
         settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+    except UnicodeDecodeError:
+        raise SettingsError("The file .env is not UTF-8 text: save it again as UTF-8.") from None
     except ValidationError as error:
         raise SettingsError("\n".join(_sentence(problem) for problem in error.errors())) from None
     if settings.llm_url and not settings.llm_model:
         raise SettingsError("ZHIYIN_LLM_MODEL is empty: name the model that the server at ZHIYIN_LLM_URL should use.")
     return settings
+
+
+def unknown_settings() -> list[str]:
+    """Names in the environment or .env that begin like ours and are none of ours: most likely misspelt."""
+    ours = {PREFIX + name.upper() for name in Settings.model_fields}
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        named = {line.split("=")[0].strip().upper() for line in Path(".env").read_text(encoding="utf-8").splitlines()}
+        return sorted(name for name in named | set(os.environ) if name.startswith(PREFIX) and name not in ours)
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in ours)
 
 
 def _sentence(problem: object) -> str:

@@ -17,10 +17,11 @@ from contracts.errors import EngineError
 from contracts.events import Event, EventSink
 from contracts.hearing import Hearing
 from contracts.language_model import LanguageModel
-from contracts.speech import Synthesizer, VoiceChoice
+from contracts.speech import Synthesizer, VoiceChoice, one
 from contracts.transcription import Transcriber
 from main_server import engines
 from main_server.api.readiness import Readiness
+from main_server.conversation.closing import closing
 from main_server.conversation.ports import Channel
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
@@ -42,6 +43,7 @@ from sound.opus import backend_name
 log = structlog.get_logger(__name__)
 
 WARM_S = 60.0
+REWARM_S = 20.0
 CLOSE_S = 5.0
 DRAIN_S = 8.0
 SPEECH_CACHE_BYTES = 8 * 2**20
@@ -56,7 +58,6 @@ class House:
     recorder: Recorder
     metrics: Metrics
     readiness: Readiness
-    health: EngineHealth
     hearing: Hearing
     hub: DeviceHub
     recogniser: engines.Chosen[Transcriber]
@@ -64,6 +65,7 @@ class House:
     voice: engines.Chosen[Synthesizer]
     spare_voice: Synthesizer
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _cold: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
     def serves(self) -> dict[str, str]:
         """What serves, and why, for people."""
@@ -78,12 +80,14 @@ class House:
         """Warms what the first talk would otherwise wait for; what cannot be had is a sentence in /ready."""
         await self.recorder.start()
         self._tasks.append(asyncio.create_task(watch_loop_lag(self.metrics.observe_lag), name="loop lag"))
-        await asyncio.gather(
-            self._warm("recogniser", self.recogniser.engine.warm),
-            self._warm("model", self.model.engine.warm),
-            self._warm("voice", self.voice.engine.warm),
-            self._warm("spare voice", self.spare_voice.warm),
-        )
+        self._cold = {
+            "recogniser": self.recogniser.engine.warm,
+            "model": self.model.engine.warm,
+            "voice": self._warm_voice,
+            "spare voice": self.spare_voice.warm,
+        }
+        await self._warm_the_cold()
+        self._tasks.append(asyncio.create_task(self._keep_warming(), name="warming"))
 
     async def close(self) -> None:
         """Writes what waits and lets every engine go."""
@@ -102,14 +106,37 @@ class House:
                 log.warning("engine did not close", engine=engine.name, why=str(error) or "it took too long")
         await self.database.close()
 
+    async def _keep_warming(self) -> None:
+        """An engine that was not there at start may be there now."""
+        while self._cold:
+            await asyncio.sleep(REWARM_S)
+            await self._warm_the_cold()
+
+    async def _warm_the_cold(self) -> None:
+        await asyncio.gather(*(self._warm(part, warm) for part, warm in tuple(self._cold.items())))
+
     async def _warm(self, part: str, warm: Callable[[], Awaitable[None]]) -> None:
         try:
             async with asyncio.timeout(WARM_S):
                 await warm()
         except (EngineError, TimeoutError) as error:
             sentence = str(error) or "it took too long to load"
-            self.health.could_not_warm(part, sentence)
-            log.warning("engine is not there yet", part=part, why=sentence)
+            if self.readiness.note(part, f"{part}: {sentence}"):
+                log.warning("engine is not there yet", part=part, why=sentence)
+        else:
+            del self._cold[part]
+            self.readiness.note(part, "")
+
+    async def _warm_voice(self) -> None:
+        """Loads it and, where that costs nothing, has it say a word: a voice of the wrong name must not wait until
+        somebody talks."""
+        await self.voice.engine.warm()
+        if self.settings.tts.startswith(engines.REMOTE):
+            return
+        choice = VoiceChoice(voice=self.settings.tts_voice)
+        async with closing(self.voice.engine.speak(one("a"), choice)) as pieces:
+            async for _ in pieces:
+                pass
 
 
 async def build(settings: Settings) -> House:
@@ -167,7 +194,6 @@ async def build(settings: Settings) -> House:
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
-        health=health,
         hearing=hearing,
         hub=hub,
         recogniser=chosen_recogniser,

@@ -59,6 +59,7 @@ class ToyChannel:
     lines: list[Line] = field(default_factory=list)
     congested: bool = False
     closed_for: CloseReason | None = None
+    timestamps_ms: list[int] = field(default_factory=list)
     on_close: Callable[[CloseReason], None] = lambda reason: None
     last_sent_s: float = 0.0
 
@@ -87,6 +88,7 @@ class ToyChannel:
         if self.congested:
             return False
         self._write("audio", payload)
+        self.timestamps_ms.append(timestamp_ms)
         return True
 
     def close(self, reason: CloseReason) -> None:
@@ -136,7 +138,7 @@ class Ears:
         self.commands.append(f"listen {mode}")
 
     def packets(self, packets: Sequence[OpusPacket]) -> None:
-        self.commands.append("packets")
+        self.commands += ["packet"] * len(packets)
 
     def stop(self) -> None:
         self.commands.append("stop")
@@ -158,7 +160,7 @@ class Ears:
 class ScriptedModel:
     """Answers from a list, one entry per call: text (written `pace_s` per word), events, or an error to raise."""
 
-    answers: list[str | list[ModelEvent] | Exception]
+    answers: list[str | list[ModelEvent | Exception] | Exception]
     first_s: float = 0.1
     pace_s: float = 0.01
     name: str = "scripted"
@@ -173,6 +175,8 @@ class ScriptedModel:
             if isinstance(answer, Exception):
                 raise answer
             for event in [Words(w) for w in _words(answer)] if isinstance(answer, str) else answer:
+                if isinstance(event, Exception):
+                    raise event
                 yield event
                 await asyncio.sleep(self.pace_s)
         finally:
@@ -193,6 +197,8 @@ class ScriptedVoice:
 
     first_s: float = 0.15
     pace_s: float = 0.0
+    closing_s: float = 0.0
+    fails_when_cancelled: Exception | None = None
     characters_per_packet: int = 4
     fails_on: str = "\0"
     error: Exception | None = None
@@ -209,7 +215,12 @@ class ScriptedVoice:
             for start in range(0, len(text), self.characters_per_packet):
                 yield text[start : start + self.characters_per_packet].encode()
                 await asyncio.sleep(self.pace_s)
+        except asyncio.CancelledError:
+            if self.fails_when_cancelled is not None:
+                raise self.fails_when_cancelled from None
+            raise
         finally:
+            await asyncio.sleep(self.closing_s)
             self.closed += 1
 
 

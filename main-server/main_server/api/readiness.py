@@ -65,12 +65,15 @@ class Readiness:
         self._checks[name] = _Named(name, check, vital)
         self._asked_s = None
 
-    def note(self, name: str, sentence: str) -> None:
-        """Something missing that needs no asking, such as an engine that could not be loaded; "" = it is there now."""
+    def note(self, name: str, sentence: str) -> bool:
+        """Something missing that needs no asking, such as an engine that could not be loaded; "" = it is there now.
+        True when that is news."""
+        before = self._notes.get(name, "")
         if sentence:
             self._notes[name] = sentence
         else:
             self._notes.pop(name, None)
+        return sentence != before
 
     def serving(self) -> None:
         """Start-up is over."""

@@ -45,8 +45,12 @@ GOODBYES = {
 
 APOLOGIES = {
     "engine_unavailable": {
-        "zh": "我现在联系不上我的大脑，请检查一下服务器的设置。",
+        "zh": "我有一部分现在联系不上，请检查一下服务器的设置。",
         "en": "I can't reach a part of me right now. Please check the server's settings.",
+    },
+    "unknown_voice": {
+        "zh": "给我设置的嗓子这里没有，请检查一下服务器的设置。",
+        "en": "The voice I was given does not exist here. Please check the server's settings.",
     },
     "engine_timeout": {
         "zh": "我想得太久了，没想出来，请再问我一次吧。",
@@ -74,6 +78,11 @@ APOLOGIES = {
     },
 }
 """What to say for an error's code; codes that are not here have the words of `engine_failed`."""
+
+NOT_UNDERSTOOD = {
+    "zh": ("我没听明白，可以换个说法吗？",),
+    "en": ("Sorry, I did not catch that. Try asking me what time it is.",),
+}
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _BETWEEN_HAN = re.compile(rf"(?<={_HAN.pattern}) (?={_HAN.pattern})")
@@ -137,6 +146,11 @@ def greeting(language: str, number: int = 0) -> str:
 def goodbye(language: str, number: int = 0) -> str:
     """The answer to a farewell."""
     return _turn_of(GOODBYES, language, number)
+
+
+def not_understood(language: str) -> str:
+    """What is said, once, when somebody spoke and the recogniser did not trust what it heard."""
+    return _turn_of(NOT_UNDERSTOOD, language, 0)
 
 
 def idle_goodbye(language: str, number: int = 0) -> str:

@@ -46,15 +46,13 @@ class Pacer:
         """The earliest moment for the next packet."""
         return self.plays_until_s - self.lead_frames * self.frame_s
 
-    def sent(self, now_s: float) -> bool:
-        """Counts one packet as sent at `now_s`. False when the device had run dry before it.
+    def sent(self, now_s: float) -> None:
+        """Counts one packet as sent at `now_s`.
 
         Less than a frame late is jitter of this machine: the clock keeps its grid. Later than that, it starts anew.
         """
         dry = now_s >= self.plays_until_s + self.frame_s
-        began = self.plays_until_s > 0
         self.plays_until_s = (now_s if dry else self.plays_until_s) + self.frame_s
-        return not (dry and began)
 
 
 @dataclass(slots=True)
@@ -67,8 +65,8 @@ class Playback:
     channel: Channel
     on_first_frame: Callable[[], None]
     not_before_s: float  # PROTOCOL 2.6: frames right behind `tts start` are lost
+    first_number: int = 1  # of this playback's frames within the turn
     clauses: list[Clause] = field(default_factory=list)
-    dry_spells: int = 0
     last_sent_s: float = 0.0
     _pacer: Pacer = field(init=False)
     _waiting: deque[tuple[Clause, bytes]] = field(default_factory=deque)
@@ -87,6 +85,11 @@ class Playback:
     def started(self) -> bool:
         """Whether any packet has left."""
         return self._frames > 0
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next frame within its turn."""
+        return self.first_number + self._frames
 
     @property
     def plays_until_s(self) -> float:
@@ -159,8 +162,7 @@ class Playback:
         clause.announced = True
 
     def _count_sent(self, clause: Clause, now_s: float) -> None:
-        if not self._pacer.sent(now_s):
-            self.dry_spells += 1
+        self._pacer.sent(now_s)
         clause.sent += 1
         self._frames += 1
         self.last_sent_s = now_s
@@ -169,4 +171,4 @@ class Playback:
 
     def _timestamp_ms(self) -> int:
         """Unique and non-zero for each packet of a turn (PROTOCOL 2.7, 3.3), on the downlink's own clock."""
-        return (int(self.channel.traits.downlink.frame_ms) * (self._frames + 1)) & 0xFFFFFFFF
+        return (self.channel.traits.downlink.frame_ms * self.next_number) & 0xFFFFFFFF

@@ -47,6 +47,9 @@ class Reply:
     async def make_speech(self) -> None:
         """Turns clauses into packets, in order; the next one is made while the one before plays."""
         while (clause := await self._clauses.get()) is not None:
+            if not clause.text:  # an emoji after the last word: a face, and nothing to say
+                self.channel.emotion(clause.emotion or "neutral")
+                continue
             self.playback.begin(clause)
             try:
                 await self._speak(clause)

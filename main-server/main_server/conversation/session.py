@@ -25,7 +25,16 @@ from contracts.hearing import (
     Utterance,
 )
 from main_server.conversation.history import History
-from main_server.conversation.phrases import goodbye, greeting, idle_goodbye, is_exit, is_wake_word, language_of
+from main_server.conversation.inbox import Inbox
+from main_server.conversation.phrases import (
+    goodbye,
+    greeting,
+    idle_goodbye,
+    is_exit,
+    is_wake_word,
+    language_of,
+    not_understood,
+)
 from main_server.conversation.ports import (
     Abort,
     Channel,
@@ -40,9 +49,6 @@ from main_server.conversation.turn import Engines, Turn
 
 log = logging.getLogger(__name__)
 
-INBOX_EVENTS = 256
-"""Events that may wait while a turn is being stopped. A device that sends more than that loses the newest ones."""
-
 STOP_TURN_S = 3.0
 """How long a cancelled turn may take to close its requests before the next one begins anyway."""
 
@@ -53,11 +59,18 @@ GREET_AFTER_S = 0.3
 """A stock board sends `listen start` right behind `detect`; one that does not is greeted after this."""
 
 
+WOKEN = "…"
+"""Stands for a wake word that the device did not name."""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
     """`idle_s`: quiet time after which the toy says goodbye and the server closes the channel."""
 
     idle_s: float = 100.0
+
+
+SessionEvent = DeviceEvent | HearingEvent | CloseReason
 
 
 @dataclass(slots=True)
@@ -71,9 +84,8 @@ class Session:
     emit: EventSink
     endpointing: str = "adaptive"
     limits: SessionLimits = field(default_factory=SessionLimits)
-    _inbox: asyncio.Queue[DeviceEvent | HearingEvent | CloseReason] = field(
-        default_factory=lambda: asyncio.Queue(INBOX_EVENTS)
-    )
+    _inbox: Inbox[SessionEvent] = field(default_factory=Inbox)
+    _handling: bool = True  # until the ears are open, and while an event is being handled
     _ears: HearingSession | None = None
     _mode: ListenMode | None = None
     _history: History = field(init=False)
@@ -81,8 +93,11 @@ class Session:
     _turn_task: asyncio.Task[None] | None = None
     _turn_numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _woken_by: str = ""
+    _greeting: asyncio.TimerHandle | None = None
     _quiet_since_s: float = 0.0
     _speech_under_way: bool = False
+    _waited_for_speech: bool = False
+    _puzzled: bool = False  # the last turn was "I did not catch that"
     _language: str = "zh"  # of what was said last: the toy says unasked things in it
     _talks: int = 0  # so that set phrases take turns
     _closing: CloseReason | None = None
@@ -97,19 +112,21 @@ class Session:
         """A control message of the device. Sound stops at once; the rest happens in order in `run`."""
         if isinstance(event, Abort) and self._turn is not None:
             self._turn.hush()
-        self._put(event)
+        self._inbox.put(event)
 
     def audio(self, packet: OpusPacket) -> None:
-        """One Opus packet; nothing listens until the device said `listen start`."""
-        if self._ears is not None:
-            self._ears.packets((packet,))
+        """One Opus packet. It goes straight to the ears, unless something that came before it still waits."""
+        if self._handling or self._inbox:
+            self._inbox.put(packet)
+        else:
+            self._hear().packets((packet,))
 
     def closed(self, reason: CloseReason) -> None:
         """The channel is gone: whatever is under way stops."""
         self._closing = self._closing or reason
         if self._turn is not None:
             self._turn.hush()
-        self._put(reason)
+        self._inbox.put(reason)
 
     async def run(self) -> None:
         """Serves the device until its channel closes."""
@@ -129,23 +146,28 @@ class Session:
                 patience=self.role.patience,
                 endpointing=self.endpointing,
             ),
-            self._put,
+            self._inbox.put,
         )
         try:
             while self._closing is None:
+                self._handling = bool(self._inbox)
                 event = await self._next_event()
+                self._handling = True
                 if event is None:
-                    await self._grown_quiet()
+                    self._grown_quiet()
                 else:
                     await self._handle(event)
         finally:
+            self._forget_waking()
             await self._stop_turn()
             await self._ears.close()
 
     # -- what happens, in order ----------------------------------------------------------------------------------
 
-    async def _handle(self, event: DeviceEvent | HearingEvent | CloseReason) -> None:
+    async def _handle(self, event: SessionEvent | OpusPacket) -> None:
         match event:
+            case OpusPacket():
+                self._hear().packets((event,))
             case ListenStart(mode):
                 await self._listen(mode)
             case ListenStop():
@@ -153,7 +175,7 @@ class Session:
             case Detect(text):
                 await self._detected(text)
             case Abort():
-                await self._stop_turn()
+                await self._aborted()
             case SpeechStarted():
                 self._speech_under_way = True
                 self._tell(Stage.SPEECH_STARTED)
@@ -163,8 +185,8 @@ class Session:
                 pass  # the utterance goes on; drafts will care
             case Utterance():
                 await self._heard(event)
-            case NothingHeard():
-                self._settle()
+            case NothingHeard(reason):
+                self._heard_nothing(reason)
             case HearingFailed(code, message, engine):
                 log.warning("recogniser failed", extra={**self._ids(), "code": code, "engine": engine, "why": message})
                 await self._stop_turn()
@@ -174,7 +196,7 @@ class Session:
 
     async def _listen(self, mode: ListenMode) -> None:
         self._mode = mode
-        if self._turn is not None and not self._is_preface(self._turn):
+        if self._turn is not None and not self._is_preface(self._turn, mode):
             await self._stop_turn()
         if self._woken_by:
             self._greet()
@@ -182,30 +204,62 @@ class Session:
             self._hear().listen(mode)
         self._settle()
 
+    async def _aborted(self) -> None:
+        self._forget_waking()
+        await self._stop_turn()
+        self._hear_afresh()
+        self._settle()
+
     async def _detected(self, text: str) -> None:
         await self._stop_turn()
-        self._hear().reset()  # what was recorded while waking is not an utterance
-        if not is_wake_word(text, self.role.wake_words):
+        self._hear_afresh()  # what was recorded while waking is not an utterance
+        if text.strip() and not is_wake_word(text, self.role.wake_words):
             self._begin_turn("text", text)
         elif self.role.greet:
-            self._woken_by = text
-            asyncio.get_running_loop().call_later(GREET_AFTER_S, self._greet)
+            self._forget_waking()
+            self._woken_by = text.strip() or WOKEN
+            self._greeting = asyncio.get_running_loop().call_later(GREET_AFTER_S, self._greet)
 
     async def _heard(self, utterance: Utterance) -> None:
         await self._stop_turn()
         self._begin_turn("speech", utterance.text, utterance=utterance)
 
+    def _heard_nothing(self, reason: str) -> None:
+        """Silence is answered with silence; speech that was not understood is, once until something was."""
+        self._settle()
+        if reason != "rejected" or self._turn is not None:
+            return
+        log.info("speech was not understood", extra=self._ids())
+        if not self._puzzled:
+            self._begin_turn("speech", "", scripted=not_understood(self._language))
+            self._puzzled = True
+
     def _greet(self) -> None:
         if self._woken_by and self._turn is None and self._closing is None:
+            self._language = language_of(self._woken_by) or self._language
             self._begin_turn("wake", self._woken_by, scripted=greeting(self._language, self._talks))
-        self._woken_by = ""
+        self._forget_waking()
 
-    async def _grown_quiet(self) -> None:
+    def _forget_waking(self) -> None:
+        self._woken_by = ""
+        if self._greeting is not None:
+            self._greeting.cancel()
+            self._greeting = None
+
+    def _hear_afresh(self) -> None:
+        """Drops what was being heard. In realtime mode no new `listen start` will come, so it goes on listening."""
+        if self._mode is ListenMode.REALTIME:
+            self._hear().listen(ListenMode.REALTIME)
+        else:
+            self._hear().reset()
+
+    def _grown_quiet(self) -> None:
         """Nothing happened for `idle_s`: say goodbye if the device is listening, else just close."""
-        if self._speech_under_way:  # somebody is in the middle of a long sentence
+        if self._speech_under_way and not self._waited_for_speech:  # in the middle of a long sentence, once
             self.channel.keep_alive()
             self._settle(speech_under_way=True)
-        elif self._mode in (ListenMode.AUTO, ListenMode.REALTIME) and self._closing is None:
+            self._waited_for_speech = True
+        elif self._mode in (ListenMode.AUTO, ListenMode.REALTIME) and not self._speech_under_way:
             self._begin_turn("idle", "", scripted=idle_goodbye(self._language, self._talks), last=CloseReason.IDLE)
         else:
             self._close(CloseReason.IDLE)
@@ -242,16 +296,16 @@ class Session:
             ends_conversation=last is not None,
         )
         self._speech_under_way = False
+        self._puzzled = False
         if self._mode is not ListenMode.REALTIME:
             self._hear().reset()  # the device's microphone is off while it speaks; stray packets are nobody's words
         self._turn = turn
+        turn.begin()
         self._turn_task = asyncio.create_task(self._run_turn(turn, last), name=f"turn {turn.turn_id}")
 
     async def _run_turn(self, turn: Turn, last: CloseReason | None) -> None:
         try:
             await turn.take_turn()
-        except Exception:  # the outermost edge of a turn: a bug of ours ends this turn, never the session
-            log.exception("turn broke", extra={**self._ids(), "turn_id": turn.turn_id})
         finally:
             if self._turn is turn:
                 self._turn = self._turn_task = None
@@ -265,17 +319,20 @@ class Session:
         if task is None or self._turn is None:
             return
         self._turn.hush()
+        if not self._turn.under_way:
+            await asyncio.sleep(0)  # a task cancelled before its first step would not even say that it ended
         task.cancel()
         await asyncio.wait((task,), timeout=STOP_TURN_S)
         self._turn = self._turn_task = None
 
-    def _is_preface(self, turn: Turn) -> bool:
-        """Typed text and wake words come before `listen start`; that start does not interrupt their answer."""
-        return turn.trigger in ("text", "wake") and not turn.sound_has_left
+    def _is_preface(self, turn: Turn, mode: ListenMode) -> bool:
+        """Typed text and wake words come before `listen start`; that start does not interrupt their answer. A pressed
+        button does."""
+        return turn.trigger in ("text", "wake") and not turn.sound_has_left and mode is not ListenMode.MANUAL
 
     # -- small things --------------------------------------------------------------------------------------------
 
-    async def _next_event(self) -> DeviceEvent | HearingEvent | CloseReason | None:
+    async def _next_event(self) -> SessionEvent | OpusPacket | None:
         """The next event, or None when the session has been quiet for too long."""
         loop = asyncio.get_running_loop()
         while True:
@@ -292,12 +349,6 @@ class Session:
                 elif self._quiet_since_s + self.limits.idle_s <= loop.time():
                     return None
 
-    def _put(self, event: DeviceEvent | HearingEvent | CloseReason) -> None:
-        try:
-            self._inbox.put_nowait(event)
-        except asyncio.QueueFull:
-            log.warning("inbox full, event dropped", extra={**self._ids(), "event_kind": type(event).__name__})
-
     def _hear(self) -> HearingSession:
         assert self._ears is not None, "ears are opened before the first event is handled"
         return self._ears
@@ -305,11 +356,12 @@ class Session:
     def _settle(self, *, speech_under_way: bool = False) -> None:
         self._quiet_since_s = asyncio.get_running_loop().time()
         self._speech_under_way = speech_under_way
+        self._waited_for_speech = False
 
     def _close(self, reason: CloseReason) -> None:
         self._closing = self._closing or reason
         self.channel.close(reason)
-        self._put(reason)
+        self._inbox.put(reason)
 
     def _tell(self, stage: Stage) -> None:
         self.emit(

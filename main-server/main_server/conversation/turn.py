@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from contracts.errors import EngineError
+from contracts.errors import EngineError, EngineFailed
 from contracts.events import EventSink, Outcome, Stage, TurnEnded
 from contracts.hearing import Utterance
 from contracts.language_model import LanguageModel, ToolCall, Usage, Words
 from main_server.conversation.closing import closing
+from main_server.conversation.heard import joined
 from main_server.conversation.history import History
 from main_server.conversation.phrases import apology
 from main_server.conversation.playback import Playback
@@ -19,6 +21,11 @@ from main_server.conversation.ports import Channel, Voice
 from main_server.conversation.reply import Reply, speaking
 from main_server.conversation.sentences import Piece, SentenceSplitter
 from main_server.conversation.stopwatch import Stopwatch
+
+log = logging.getLogger(__name__)
+
+INTERNAL = "internal"
+"""The code of a fault of ours."""
 
 MAX_TOOL_ROUNDS = 5
 TURN_LIMIT_S = 300.0
@@ -53,7 +60,9 @@ class Turn:
     scripted: str = ""
     failure: EngineError | None = None  # the ears failed: all there is to say is sorry
     error_code: str = ""
+    error_sentence: str = ""
     ends_conversation: bool = False
+    under_way: bool = False
     outcome: Outcome = Outcome.COMPLETED
     reply: Reply = field(init=False)
     _watch: Stopwatch = field(init=False)
@@ -63,50 +72,81 @@ class Turn:
     _apologised: str = ""
     _playing: Playback = field(init=False)
     _stopped: bool = False
+    _remembered: bool = False
 
     def __post_init__(self) -> None:
         self._watch = Stopwatch(self.channel, self.emit, self.turn_id, self.heard_at_s)
+        self._playing = Playback(self.channel, on_first_frame=_nothing, not_before_s=0.0)
         self.reply = self._new_reply(self.engines.voice, settle_from_s=self.heard_at_s)
 
     @property
     def sound_has_left(self) -> bool:
         """Whether the device has been sent any sound of this turn."""
-        return self.reply.playback.started
+        return self._playing.next_number > 1
 
-    def hush(self) -> None:
-        """Stops the sound within the frame and tells the device so; the task itself is cancelled by its owner."""
-        self._playing.mute()
-        self._stop_speaking()
-
-    async def take_turn(self) -> None:
-        """Understand, think, speak, play. Ends with one `tts stop` (or the channel closing) and one TurnEnded."""
+    def begin(self) -> None:
+        """What the device is told at once: what was heard, and that it is going to be spoken to."""
         self._watch.reached(Stage.HEARD)
-        if self.user_text and self.trigger != "wake":
+        if self._is_asked:
             self.history.add_user(self.user_text)
             self.channel.stt(self.user_text)
         self.channel.tts_start()
+
+    def hush(self) -> None:
+        """Stops the sound within the frame and tells the device so; the task itself is cancelled by its owner.
+
+        What was heard is known now, and is remembered before anything else may be said.
+        """
+        self._playing.mute()
+        self._stop_speaking()
+        self._remember(interrupted=True)
+
+    async def take_turn(self) -> None:
+        """Understand, think, speak, play. Ends with one `tts stop` (or the channel closing) and one TurnEnded."""
+        self.under_way = True
         try:
             async with asyncio.timeout(TURN_LIMIT_S):
                 await self._answer()
         except asyncio.CancelledError:
-            self.outcome = Outcome.INTERRUPTED
-            self._watch.reached(Stage.INTERRUPTED)
+            self._interrupted()
             raise
-        except (EngineError, TimeoutError) as error:
-            await self._apologise(error)
+        except Exception as error:  # the outermost edge of a turn: whatever breaks it, the person is told
+            if self._stopped:  # an engine that fails while it is being cancelled
+                self._interrupted()
+            else:
+                await self._apologise(error)
         finally:
             self._end()
 
     async def _answer(self) -> None:
         if self.failure is not None:
             raise self.failure
+        broke_off: EngineError | None = None
         try:
-            async with speaking(self.reply), closing(self._think()) as words:
-                async for piece in self._into_pieces(words):
-                    await self.reply.say(piece)
+            async with speaking(self.reply), closing(self._pieces()) as pieces:
+                try:
+                    async for piece in pieces:
+                        await self.reply.say(piece)
+                except EngineError as error:
+                    broke_off = error  # what it had written by then is still spoken
         except BaseExceptionGroup as failures:
             raise _first_cause(failures) from failures
+        if broke_off is not None:
+            raise broke_off
+        if not self.reply.written:
+            raise EngineFailed("The language model said nothing.", engine=self.engines.model.name, code="engine_empty")
         await self._until_it_may_stop(self.reply.playback)
+
+    async def _pieces(self) -> AsyncIterator[Piece]:
+        splitter = SentenceSplitter(tokens=True)
+        async with closing(self._think()) as words:
+            async for text in words:
+                for piece in splitter.push(text):
+                    self._watch.reached_once(Stage.FIRST_CLAUSE)
+                    yield piece
+        for piece in splitter.flush():
+            self._watch.reached_once(Stage.FIRST_CLAUSE)
+            yield piece
 
     async def _think(self) -> AsyncIterator[str]:
         """The model's words; tools it calls are run in between, their results shown to it, until it only talks."""
@@ -140,29 +180,33 @@ class Turn:
             self._watch.reached(Stage.TOOL_CALLED, call.name)
             self.history.add_result(call.id, await self.channel.tools.call(call))
 
-    async def _into_pieces(self, words: AsyncIterator[str]) -> AsyncIterator[Piece]:
-        splitter = SentenceSplitter(tokens=True)
-        async for text in words:
-            for piece in splitter.push(text):
-                self._watch.reached_once(Stage.FIRST_CLAUSE)
-                yield piece
-        for piece in splitter.flush():
-            self._watch.reached_once(Stage.FIRST_CLAUSE)
-            yield piece
-
-    async def _apologise(self, error: EngineError | TimeoutError) -> None:
-        """Tells the person, in the voice that still works; the event carries the code for everybody else."""
+    async def _apologise(self, error: Exception) -> None:
+        """Tells the person, in a voice that still works; the event carries the code for everybody else."""
         self.outcome = Outcome.FAILED
-        self.error_code = error.code if isinstance(error, EngineError) else "turn_timeout"
+        self.error_code = _code_of(error)
+        self.error_sentence = str(error) if isinstance(error, EngineError) else "A fault of Zhiyin's own: see its log."
+        self._log(error)
         self._watch.reached(Stage.APOLOGISED, getattr(error, "engine", ""))
         self._apologised = apology(self.error_code, self.language)
-        voice = self.engines.spare_voice if self.reply.voice_failed else self.engines.voice
-        try:
-            await self._say_behind(self._apologised, voice)
-        except EngineError:
-            if voice is self.engines.spare_voice:
-                return self.channel.alert("Zhiyin", self._apologised, "sad")
-            await self._say_behind(self._apologised, self.engines.spare_voice)
+        voices = [self.engines.voice, self.engines.spare_voice][self.reply.voice_failed :]
+        for voice in voices:
+            try:
+                await self._say_behind(self._apologised, voice)
+                return
+            except EngineError as also:
+                log.warning("voice failed", extra={"turn_id": self.turn_id, "engine": also.engine, "code": also.code})
+        self.channel.alert("Zhiyin", self._apologised, "sad")
+
+    def _log(self, error: Exception) -> None:
+        ids = {"device_id": self.channel.device_id, "session_id": self.channel.session_id, "turn_id": self.turn_id}
+        if self.error_code == INTERNAL:
+            log.error("turn broke", exc_info=error, extra=ids)
+        else:
+            log.warning("turn failed", extra={**ids, "code": self.error_code, "why": self.error_sentence})
+
+    def _interrupted(self) -> None:
+        self.outcome = Outcome.INTERRUPTED
+        self._watch.reached(Stage.INTERRUPTED)
 
     async def _say_behind(self, text: str, voice: Voice) -> None:
         """Says one prepared text behind whatever was sent so far."""
@@ -188,9 +232,21 @@ class Turn:
     def _end(self) -> None:
         if not (self.ends_conversation and self.outcome is Outcome.COMPLETED):
             self._stop_speaking()
-        heard = self.reply.playback.heard_text()
-        self.history.add_reply(heard, interrupted=self.outcome is Outcome.INTERRUPTED)
-        self.emit(self._record(heard))
+        self._remember(interrupted=self.outcome is Outcome.INTERRUPTED)
+        self.emit(self._record())
+
+    def _remember(self, *, interrupted: bool) -> None:
+        """History gets what was heard, once. A greeting answers nothing that was asked and is not part of the talk."""
+        if self._remembered:
+            return
+        self._remembered = True
+        if self._is_asked:
+            heard = joined((self.reply.playback.heard_text(), self._apologised))
+            self.history.add_reply(heard, interrupted=interrupted)
+
+    @property
+    def _is_asked(self) -> bool:
+        return bool(self.user_text) and self.trigger in ("speech", "text")
 
     def _stop_speaking(self) -> None:
         if not self._stopped:  # one start and one stop per turn
@@ -203,6 +259,7 @@ class Turn:
             self.channel,
             on_first_frame=lambda: self._watch.reached_once(Stage.FIRST_SOUND, voice.name),
             not_before_s=max(settled_s, not_before_s),
+            first_number=self._playing.next_number,
         )
         self._playing = playback
         return Reply(
@@ -217,7 +274,7 @@ class Turn:
             self._usage.prompt_tokens + prompt_tokens, self._usage.completion_tokens + completion_tokens
         )
 
-    def _record(self, heard: str) -> TurnEnded:
+    def _record(self) -> TurnEnded:
         now_s = asyncio.get_running_loop().time()
         utterance = self.utterance
         return TurnEnded(
@@ -228,12 +285,13 @@ class Turn:
             started_at=self._started_at,
             user_text=self.user_text,
             reply_text=self.reply.text or self._apologised,
-            heard_text=heard,
+            heard_text=self.reply.playback.heard_text(),
             outcome=self.outcome,
             trigger=self.trigger,
             language=utterance.language if utterance else "",
             emotion=utterance.emotion if utterance else "",
             error_code=self.error_code,
+            error_sentence=self.error_sentence,
             recogniser=self.engines.recogniser if utterance else "",
             model="" if self.scripted else self.engines.model.name,
             voice=self.engines.voice.name,
@@ -242,6 +300,16 @@ class Turn:
             tools=tuple(self._tools_called),
             timings=self._watch.timings(now_s, utterance),
         )
+
+
+def _nothing() -> None:
+    pass
+
+
+def _code_of(error: Exception) -> str:
+    if isinstance(error, EngineError):
+        return error.code
+    return "turn_timeout" if isinstance(error, TimeoutError) else INTERNAL
 
 
 def _clock() -> str:
