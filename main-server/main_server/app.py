@@ -13,7 +13,7 @@ from importlib.metadata import version
 import uvicorn
 from fastapi import FastAPI
 
-from main_server.api.console import console_router
+from main_server.api.console import About, console_router
 from main_server.api.health import health_router
 from main_server.device.ota import ota_router
 from main_server.device.websocket import device_socket_class
@@ -25,7 +25,7 @@ STOP_S = 12
 """Seconds for replies under way when the server is asked to stop."""
 
 
-def create_app(house: House) -> FastAPI:
+def create_app(house: House, port: int) -> FastAPI:
     """The HTTP side; device sockets never reach it (device/websocket.py takes the upgrade)."""
     zhiyin_version = version("zhiyin")
     app = FastAPI(title="Zhiyin", version=zhiyin_version, docs_url=None, redoc_url=None, openapi_url=None)
@@ -37,7 +37,7 @@ def create_app(house: House) -> FastAPI:
         )
     )
     app.include_router(health_router(house.readiness, house.metrics.render, version=zhiyin_version))
-    app.include_router(console_router())
+    app.include_router(console_router(lambda: about(house, port)))
     return app
 
 
@@ -50,7 +50,7 @@ async def serve(settings: Settings) -> None:
         gc.collect()
         gc.freeze()  # what is loaded now stays: no collection walks it again while toys talk
         config = uvicorn.Config(
-            create_app(house),
+            create_app(house, listening.getsockname()[1]),
             ws=device_socket_class(house.hub),
             http="h11",
             log_config=None,
@@ -101,9 +101,7 @@ class _Server(uvicorn.Server):
 def banner(house: House, port: int) -> str:
     """What a newcomer needs to know, once, at start."""
     settings = house.settings
-    host = lan_address() if not is_loopback(settings.host) else settings.host
-    base = settings.public_url or f"http://{host}:{port}"
-    rows = {"console": f"{base}/", "OTA URL": f"{base}/xiaozhi/ota/"} | house.serves()
+    rows = {"console": f"{_base_url(settings, port)}/", "OTA URL": about(house, port).ota_url} | house.serves()
     rows["data"] = str(settings.data_dir.resolve())
     lines = [f"Zhiyin 知音 {version('zhiyin')}", *(f"  {name:<12} {what}" for name, what in rows.items())]
     if settings.claim == "open" and not is_loopback(settings.host):
@@ -111,6 +109,22 @@ def banner(house: House, port: int) -> str:
             "  WARNING      anyone who reaches this port may talk (ZHIYIN_CLAIM=open): keep it in your network"
         )
     return "\n".join(lines)
+
+
+def about(house: House, port: int) -> About:
+    """What the console's page shows of this server."""
+    base = _base_url(house.settings, port)
+    return About(
+        ota_url=f"{base}/xiaozhi/ota/",
+        device_url=f"{base.replace('http', 'ws', 1)}/xiaozhi/v1/",
+        engines=house.serves(),
+    )
+
+
+def _base_url(settings: Settings, port: int) -> str:
+    """This server as a board on the local network would call it."""
+    host = settings.host if is_loopback(settings.host) else lan_address()
+    return settings.public_url or f"http://{host}:{port}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -328,3 +328,21 @@ def test_a_session_tells_when_it_opened_and_why_it_closed() -> None:
         assert isinstance(closed, SessionClosed) and closed.reason == CloseReason.PEER_CLOSED
 
     run_virtual(talk())
+
+
+def test_speech_that_was_not_understood_is_told_so_once_until_something_was() -> None:
+    async def talk() -> None:
+        async with Scene(ScriptedModel(["Yes."])) as scene:
+            scene.session.device_event(AUTO)
+            for _ in range(3):
+                scene.ears.deliver(NothingHeard("rejected", 0))
+                await asyncio.sleep(5)
+            assert len(scene.turns) == 1
+            scene.ears.deliver(NothingHeard("no_speech", 0))
+            scene.ears.hears("are you there")
+            await asyncio.sleep(5)
+            scene.ears.deliver(NothingHeard("rejected", 0))
+            await asyncio.sleep(5)
+        assert len(scene.turns) == 3
+
+    run_virtual(talk())

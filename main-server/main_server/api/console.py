@@ -1,12 +1,14 @@
-"""The console's files, served at `/`."""
+"""The console's files, served at `/`, and what they show of this server."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, PlainTextResponse, Response
+from pydantic import BaseModel
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
@@ -15,8 +17,16 @@ SECURITY_HEADERS = {
 }
 
 
-def console_router() -> APIRouter:
-    """One page for now, and its script."""
+class About(BaseModel):
+    """This server, for the page: where boards find it, and what serves."""
+
+    ota_url: str
+    device_url: str
+    engines: dict[str, str]
+
+
+def console_router(about: Callable[[], About]) -> APIRouter:
+    """One page for now, its script, and what the script asks for."""
     router = APIRouter(include_in_schema=False)
     folder = console_folder()
 
@@ -31,6 +41,10 @@ def console_router() -> APIRouter:
         if folder is None:
             return PlainTextResponse("", status_code=404)
         return FileResponse(folder / "console.js", headers=SECURITY_HEADERS)
+
+    @router.get("/about.json")
+    async def this_server() -> About:
+        return about()
 
     return router
 

@@ -1,0 +1,71 @@
+"""Settings: empty means unset, a bad one is a sentence that names it, a misspelt one is pointed out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from main_server.settings import SettingsError, load_settings, unknown_settings
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_an_empty_setting_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ASR", "TTS", "LLM_URL", "PUBLIC_URL", "ENDPOINTING", "CLAIM", "PORT"):
+        monkeypatch.setenv(f"ZHIYIN_{name}", "")
+    settings = load_settings()
+    assert (settings.asr, settings.tts, settings.llm_url, settings.port) == ("auto", "auto", None, 8000)
+    assert (settings.claim, settings.endpointing, settings.public_url) == ("open", "adaptive", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "eighty"),
+        ("ASR", "http://host/v1"),
+        ("TTS", "local:"),
+        ("LLM_URL", "host:11434"),
+        ("ENDPOINTING", "fixed:0"),
+        ("ENDPOINTING", "quick"),
+        ("HEARING_URL", "ws://elsewhere"),
+        ("FABRIC_URL", "nats://elsewhere"),
+        ("CLAIM", "code"),
+        ("IDLE_S", "500"),
+        ("PUBLIC_URL", "http://[::1]:8000"),
+        ("PUBLIC_URL", "http://host:99999"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHIYIN_LLM_MODEL", "any")
+    monkeypatch.setenv(f"ZHIYIN_{name}", value)
+    with pytest.raises(SettingsError, match=f"ZHIYIN_{name} cannot be used: .+"):
+        load_settings()
+
+
+def test_a_key_in_the_wrong_line_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHIYIN_LLM_URL", "sk-secret-key")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert "sk-secret-key" not in str(refused.value)
+
+
+def test_a_model_server_without_a_model_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHIYIN_LLM_URL", "http://127.0.0.1:11434/v1")
+    with pytest.raises(SettingsError, match="ZHIYIN_LLM_MODEL"):
+        load_settings()
+
+
+def test_dotenv_is_read_and_misspelt_names_in_it_are_pointed_out() -> None:
+    Path(".env").write_text("ZHIYIN_PORT=8123\nZHIYIN_PROT=8124\n# ZHIYIN_NOTE=1\n", encoding="utf-8")
+    assert load_settings().port == 8123
+    assert unknown_settings() == ["ZHIYIN_PROT"]
+
+
+def test_a_dotenv_that_is_not_utf_8_is_a_sentence() -> None:
+    Path(".env").write_bytes("ZHIYIN_PORT=8123".encode("utf-16"))
+    with pytest.raises(SettingsError, match="UTF-8"):
+        load_settings()
