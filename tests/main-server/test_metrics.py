@@ -90,16 +90,20 @@ def test_two_servers_in_one_process_do_not_share_figures() -> None:
 async def test_a_blocked_loop_shows_in_its_lag() -> None:
     metrics = Metrics()
     lags: list[float] = []
+    observed = asyncio.Event()
 
     def observe(lag_s: float) -> None:
         lags.append(lag_s)
         metrics.observe_lag(lag_s)
+        observed.set()
 
     watching = asyncio.create_task(watch_loop_lag(observe, every_s=0.01))
-    await asyncio.sleep(0.015)
-    time.sleep(0.1)  # noqa: ASYNC251 - blocking the loop is what is tested
-    await asyncio.sleep(0.03)
+    async with asyncio.timeout(20):
+        await observed.wait()  # so that the watcher has just begun to wait for its next moment
+        observed.clear()
+        time.sleep(0.1)  # noqa: ASYNC251 - blocking the loop is what is tested
+        await observed.wait()
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
-    assert max(lags) > 0.05
+    assert lags[1] > 0.05
     assert sample(metrics, "zhiyin_event_loop_delay_seconds_count") == len(lags)

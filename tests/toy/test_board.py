@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -159,21 +160,24 @@ async def test_in_auto_mode_the_board_listens_anew_after_the_reply_was_played() 
 
 
 async def test_the_microphone_is_off_while_the_board_speaks() -> None:
-    counts: list[int] = []
-
     async def script(talk: ScriptedTalk) -> None:
         await talk.expect_packets(5)
         await talk.send({"type": "tts", "state": "start"})
         await talk.mcp(1, "tools/list")  # the board has seen the start when it answers this
-        counts.append(len(talk.heard))
-        await asyncio.sleep(0.2)
-        counts.append(len(talk.heard))
-        await talk.send_packets(*tone_packets(2))
+        spoke_at = len(talk.heard)
+        await talk.send_packets(*tone_packets(5))
         await talk.send({"type": "tts", "state": "stop"})
+        again = await talk.listen_started(after=spoke_at)  # five packets' time later
+        sent.extend(talk.heard[spoke_at : talk.heard.index(again, spoke_at)])
+        played.set()
 
+    sent: list[object] = []
+    played = asyncio.Event()
     async with board_against(script) as (board, _):
         await say(board, voice())
-    assert counts[0] == counts[1]
+        async with asyncio.timeout(20):
+            await played.wait()
+    assert [message for message in sent if isinstance(message, bytes)] == []
 
 
 async def test_in_realtime_mode_the_microphone_stays_on_and_listening_starts_once() -> None:
@@ -308,7 +312,9 @@ async def test_a_hole_in_the_reply_is_counted_as_an_underrun() -> None:
         await talk.expect_packets(5)
         await talk.send({"type": "tts", "state": "start"})
         await talk.send_packets(first)
-        await asyncio.sleep(0.4)
+        await talk.mcp(1, "tools/list")  # the board has the packet when it answers this
+        while time.monotonic() <= board.playback.ends_s:
+            await asyncio.sleep(0.01)
         await talk.send_packets(second)
         await talk.send({"type": "tts", "state": "stop"})
 
