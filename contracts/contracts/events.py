@@ -1,7 +1,7 @@
 """What happens in a session, as one stream of timed events. Database, metrics, logs and monitor only listen to it.
 
-`at_s` is the event loop's monotonic clock; `wall` UTC time is added only to what is stored. Text that people said
-is carried by `TurnEnded` alone (and `Heard` for the live monitor) and is never logged.
+`at_s` is the event loop's monotonic clock; what is stored has UTC time too (`opened_at`, `started_at`). Text that
+people said is carried by `TurnEnded` alone and is never logged.
 """
 
 from __future__ import annotations

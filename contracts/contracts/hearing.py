@@ -99,7 +99,6 @@ class HearingTimings:
     silence_ms: float = 0.0  # from the back-dated end of speech to the commit, on audio time
     transcribe_ms: float = 0.0  # the recogniser's own time for the text that was used
     wait_ms: float = 0.0  # from the commit to the text being there; 0 when the pause's text was ready
-    commit_to_arrival_ms: float = 0.0  # spare for homes on a socket: transport time
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +162,16 @@ class HearingSession(Protocol):
         """Drop what is going on and be deaf until the next `listen`; no event follows for it."""
 
     def expect(self, kind: str) -> None:
-        """The toy has just asked something: "yes_no", "number", "name", "open" or "" (nothing). Shapes the patience."""
+        """The toy has just asked something: "yes_no", "number", "name", "open" or "" (nothing).
+
+        Shapes the patience. No session calls it yet.
+        """
 
     def speaking(self, text: str, until_ms: float) -> None:
-        """The toy is saying `text` until about `until_ms` from now (echo must not count as an interruption)."""
+        """The toy is saying `text` until about `until_ms` from now (echo must not count as an interruption).
+
+        No session calls it yet, and homes only accept it.
+        """
 
     async def close(self) -> None:
         """Frees everything; cancels work under way. No event is delivered after it returns."""
