@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from yarl import URL
 
 from asr_worker.one_shot import RemoteTranscription
 from contracts.audio import Pcm
-from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineTimeout, EngineUnavailable
+from contracts.errors import EngineFailed, EngineUnavailable
 from contracts.transcription import Transcript, Transcription, TranscriptionRequest
+from engine_http.address import endpoint, server_url, with_key
+from engine_http.connections import Connections
+from engine_http.failures import Failures
 from sound.wav import wav_bytes
 
 MAX_ANSWER_BYTES = 256 * 1024
@@ -60,15 +60,17 @@ class OpenAITranscriber:
         deadlines: Deadlines | None = None,
         max_connections: int = 512,
     ) -> None:
-        self._headers = _headers(key)
-        self._url = _transcriptions_url(base_url)
-        if self._headers:
-            self._url = self._url.with_user(None)  # aiohttp sends one of the two
+        url = server_url(base_url)
+        if url is None:
+            raise EngineUnavailable(
+                "The recogniser's address is not one of the kind http://host:port/v1; set ZHIYIN_ASR.", engine=self.name
+            )
+        self._url, header = with_key(endpoint(url, _PATH), key, "recogniser", self.name)
         self._where = f"{self._url.host}:{self._url.port}"
+        self._failures = Failures(self.name, "recogniser", self._where, "ZHIYIN_ASR", "address and model")
         self._model = model
         self._deadlines = deadlines or Deadlines()
-        self._max_connections = max_connections
-        self._session: aiohttp.ClientSession | None = None
+        self._connections = Connections(header, connect_s=self._deadlines.connect_s, limit=max_connections)
 
     def open(self, request: TranscriptionRequest) -> Transcription:
         return RemoteTranscription(request, self.transcribe)
@@ -76,39 +78,26 @@ class OpenAITranscriber:
     async def warm(self) -> None:
         """Opens a connection and tries the key, by asking for the list of models; a server without one is fine."""
         url = self._url.with_path(self._url.path.removesuffix(_PATH) + "/models", keep_query=True)
-        with self._translated():
-            async with (
-                asyncio.timeout(self._deadlines.total_s),
-                self._http().get(url, headers=self._headers, allow_redirects=False) as response,
-            ):
+        with self._failures.translated():
+            async with asyncio.timeout(self._deadlines.total_s), await self._connections.get(url) as response:
                 await response.content.read(MAX_ANSWER_BYTES)
         if response.status in (401, 403):
-            raise self._refusal(response.status)
+            raise self._failures.refusal(response.status)
 
     async def close(self) -> None:
         """Closes the connections. The transcriber may be used again, and opens new ones."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._connections.close()
 
     async def transcribe(self, pcm: Pcm, request: TranscriptionRequest) -> Transcript:
         """One utterance; cancelling it closes the request. Raises EngineError."""
-        with self._translated():
+        with self._failures.translated():
             async with asyncio.timeout(self._deadlines.total_s):
-                for last_try in (False, True):
-                    try:
-                        return await self._post(pcm, request)
-                    except (aiohttp.ServerDisconnectedError, ConnectionResetError):
-                        if last_try:
-                            raise
-                        # A kept connection had died meanwhile; asking twice changes nothing.
-        raise AssertionError("the second try returns or raises")
+                return await self._post(pcm, request)
 
     async def _post(self, pcm: Pcm, request: TranscriptionRequest) -> Transcript:
-        form = self._form(pcm, request)
-        async with self._http().post(self._url, data=form, headers=self._headers, allow_redirects=False) as response:
+        async with await self._connections.post(self._url, lambda: {"data": self._form(pcm, request)}) as response:
             if response.status != 200:
-                raise self._refusal(response.status)
+                raise self._failures.refusal(response.status)
             body = await _read_all(response)
         if len(body) > MAX_ANSWER_BYTES:
             raise EngineFailed(f"The recogniser at {self._where} answered with far too much.", engine=self.name)
@@ -147,45 +136,6 @@ class OpenAITranscriber:
         name = language.strip().lower() if isinstance(language, str) else ""
         return Transcript(words.strip(), language=_LANGUAGE_NAMES.get(name, name if len(name) < 12 else ""))
 
-    def _http(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._max_connections),
-                timeout=aiohttp.ClientTimeout(total=None, connect=self._deadlines.connect_s),
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        return self._session
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """aiohttp's errors as ours, each with a sentence for the owner."""
-        try:
-            yield
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise EngineUnavailable(
-                f"No recogniser can be reached at {self._where}. Is it running, and is ZHIYIN_ASR right?",
-                engine=self.name,
-            ) from error
-        except TimeoutError as error:
-            raise EngineTimeout(f"The recogniser at {self._where} did not answer in time.", engine=self.name) from error
-        except (aiohttp.ClientError, ConnectionError) as error:
-            raise EngineFailed(
-                f"The recogniser at {self._where} broke off ({type(error).__name__}).", engine=self.name
-            ) from error
-
-    def _refusal(self, status: int) -> EngineError:
-        """What a status other than 200 means; nothing of the body, which may repeat the key."""
-        said = f"The recogniser at {self._where} answered {status}"
-        if status in (401, 403):
-            return EngineUnavailable(f"{said}: it refuses the key.", engine=self.name)
-        if status in (429, 503):
-            return EngineBusy(f"{said}: it is full, or the account's limit is reached.", engine=self.name)
-        if 300 <= status < 400:
-            return EngineFailed(f"{said}, a redirect: set ZHIYIN_ASR to where it points.", engine=self.name)
-        if 400 <= status < 500:
-            return EngineFailed(f"{said}: check its address and model.", engine=self.name)
-        return EngineFailed(f"{said}: it has a fault of its own.", engine=self.name)
-
 
 async def _read_all(response: aiohttp.ClientResponse) -> bytes:
     """The body, or one piece more than MAX_ANSWER_BYTES of it."""
@@ -195,22 +145,3 @@ async def _read_all(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > MAX_ANSWER_BYTES:
             break
     return bytes(body)
-
-
-def _transcriptions_url(base_url: str) -> URL:
-    try:
-        url = URL(base_url.strip().rstrip("/"))
-    except ValueError:
-        url = URL()
-    if url.scheme not in ("http", "https") or not url.host:
-        raise EngineUnavailable(
-            "The recogniser's address is not one of the kind http://host:port/v1; set ZHIYIN_ASR.", engine="openai"
-        )
-    return url if url.path.endswith(_PATH) else url.with_path(url.path.rstrip("/") + _PATH, keep_query=True)
-
-
-def _headers(key: str) -> dict[str, str]:
-    key = key.strip()
-    if not (key.isascii() and (key.isprintable() or not key)):
-        raise EngineUnavailable("The recogniser's key holds characters that no key has.", engine="openai")
-    return {"Authorization": f"Bearer {key}"} if key else {}

@@ -11,6 +11,7 @@ from yarl import URL
 
 from contracts.errors import EngineUnavailable
 from contracts.language_model import Author, Message, ToolCall, ToolSpec
+from engine_http.address import server_url
 
 _VERSION = re.compile(r"v\d+\w*")
 
@@ -21,12 +22,8 @@ def chat_url(base_url: str, engine: str) -> URL:
     `http://host:11434`, `.../v1`, `.../v1/`, `.../api/paas/v4` and a whole `.../chat/completions` all work: `/v1` is
     added where the path names no version. A query is kept (some gateways want one).
     """
-    try:
-        url = URL(base_url.strip())
-        usable = url.scheme in ("http", "https") and bool(url.host)
-    except ValueError:
-        usable = False
-    if not usable:
+    url = server_url(base_url)
+    if url is None:
         raise EngineUnavailable(
             "The language model's address must look like http://host:port/v1: see ZHIYIN_LLM_URL.", engine=engine
         )

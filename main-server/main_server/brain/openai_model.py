@@ -14,6 +14,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -21,6 +22,8 @@ import orjson
 
 from contracts.errors import EngineUnavailable
 from contracts.language_model import Message, ModelEvent, ToolSpec
+from engine_http.address import with_key
+from engine_http.connections import Connections
 from main_server.brain.chat_request import as_chat, chat_url, models_url, tool_entry
 from main_server.brain.chat_stream import ChatStream
 from main_server.brain.patience import ModelDeadlines, Patience
@@ -53,16 +56,19 @@ class OpenAIModel:
         options: Mapping[str, Any] | None = None,
         max_connections: int = 512,
     ) -> None:
-        self._url = chat_url(base_url, self.name)
+        self._url, header = with_key(chat_url(base_url, self.name), key, "language model server", self.name)
         if not model:
             raise EngineUnavailable("No language model is named: set ZHIYIN_LLM_MODEL.", engine=self.name)
         self._where = f"{self._url.host}:{self._url.port}" if self._url.explicit_port else str(self._url.host)
         self._model = model
-        self._key = key
         self._deadlines = deadlines or ModelDeadlines()
         self._options = dict(options or {})
-        self._max_connections = max_connections
-        self._session: aiohttp.ClientSession | None = None
+        self._connections = Connections(
+            {"Content-Type": "application/json", "Accept": "text/event-stream, application/json", **header},
+            connect_s=self._deadlines.connect_s,
+            limit=max_connections,
+            connector={"keepalive_timeout": 60.0, "ttl_dns_cache": 300, "happy_eyeballs_delay": 0.1},
+        )
         self._without: frozenset[str] = frozenset()
         self._thinks_first = bool(_BEGINS_THINKING.search(model))
 
@@ -90,17 +96,14 @@ class OpenAIModel:
         patience = Patience(self._deadlines, self._where, self.name)
         with patience.asking():
             async with asyncio.timeout(self._deadlines.first_token_s):
-                async with self._http().get(
-                    models_url(self._url), headers=self._headers(), allow_redirects=False
-                ) as response:
+                async with await self._connections.get(models_url(self._url)) as response:
                     await response.content.readany()
                     status = response.status
         if status in (401, 403):
             raise refusal(status, b"", self._where, self._model, self.name)
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._connections.close()
 
     async def _ask(
         self, history: Sequence[Message], tools: Sequence[ToolSpec], patience: Patience
@@ -112,7 +115,7 @@ class OpenAIModel:
             body = orjson.dumps(self._body(history, tools, without))
             with patience.asking():
                 async with asyncio.timeout(patience.left_s):
-                    response = await self._post(body)
+                    response = await self._connections.post(self._url, partial(dict, data=body))
                     refused = b"" if response.status == 200 else await _read_refusal(response)
             if response.status == 200:
                 self._remember(for_good)
@@ -128,32 +131,6 @@ class OpenAIModel:
                 log.warning(
                     "language model server refused a request, asking without", extra={"feature": left_out.feature}
                 )
-
-    async def _post(self, body: bytes) -> aiohttp.ClientResponse:
-        try:
-            return await self._post_once(body)
-        except (aiohttp.ServerDisconnectedError, ConnectionResetError):
-            return await self._post_once(body)  # a kept connection had died meanwhile; asking twice changes nothing
-
-    async def _post_once(self, body: bytes) -> aiohttp.ClientResponse:
-        return await self._http().post(self._url, data=body, headers=self._headers(), allow_redirects=False)
-
-    def _http(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._max_connections, keepalive_timeout=60.0, ttl_dns_cache=300, happy_eyeballs_delay=0.1
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, connect=self._deadlines.connect_s),
-            )
-        return self._session
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        return headers
 
     def _body(self, history: Sequence[Message], tools: Sequence[ToolSpec], without: frozenset[str]) -> dict[str, Any]:
         body: dict[str, Any] = {**self._options, "model": self._model, "messages": as_chat(history), "stream": True}

@@ -437,6 +437,19 @@ def test_models_are_listed_beside_the_chat() -> None:
     assert str(models_url(chat_url("http://host/v1?a=b", "openai"))) == "http://host/v1/models?a=b"
 
 
+def test_a_key_that_cannot_be_sent_is_refused_without_showing_it() -> None:
+    with pytest.raises(EngineUnavailable) as raised:
+        OpenAIModel("http://host", "tiny", "line\nbreak")
+    assert "break" not in str(raised.value)
+
+
+async def test_a_key_goes_before_the_addresss_own_password(server: ChatServer) -> None:
+    model = OpenAIModel(server.url.replace("//", "//me:secret@"), "tiny", KEY)
+    assert await words_of(model) == "Hello."
+    assert server.request_headers[0]["Authorization"] == f"Bearer {KEY}"
+    await model.close()
+
+
 def test_a_model_must_be_named() -> None:
     with pytest.raises(EngineUnavailable, match="ZHIYIN_LLM_MODEL"):
         OpenAIModel("http://host", "")

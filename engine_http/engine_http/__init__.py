@@ -1,0 +1,1 @@
+"""What every client of an OpenAI-compatible server does alike: addresses, keys, connections, failures in words."""

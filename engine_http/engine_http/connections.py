@@ -1,0 +1,62 @@
+"""The connections to one server: opened when first needed, kept, and asked twice where one had died."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+
+class Connections:
+    """Any number of requests at once, on one event loop. No cookies, no redirects, no deadline but `connect_s`.
+
+    `connector` goes to aiohttp.TCPConnector as it is; `read_buffer_bytes` bounds what one answer may hold unread.
+    """
+
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        *,
+        connect_s: float,
+        limit: int,
+        read_buffer_bytes: int = 65_536,
+        connector: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._headers = dict(headers)
+        self._connect_s = connect_s
+        self._limit = limit
+        self._read_buffer_bytes = read_buffer_bytes
+        self._connector = dict(connector or {})
+        self._session: aiohttp.ClientSession | None = None
+
+    async def get(self, url: URL) -> aiohttp.ClientResponse:
+        """The response once its headers are here; the caller closes it. Raises what aiohttp raises."""
+        return await self._open().get(url, headers=self._headers, allow_redirects=False)
+
+    async def post(self, url: URL, body: Callable[[], Mapping[str, Any]]) -> aiohttp.ClientResponse:
+        """The same for a POST; `body` makes aiohttp's `data` or `json` argument, anew for each try."""
+        try:
+            return await self._post_once(url, body)
+        except (aiohttp.ServerDisconnectedError, ConnectionResetError):
+            return await self._post_once(url, body)  # a kept connection had died meanwhile; asking twice is harmless
+
+    async def close(self) -> None:
+        """Closes the connections. A later request opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _post_once(self, url: URL, body: Callable[[], Mapping[str, Any]]) -> aiohttp.ClientResponse:
+        return await self._open().post(url, headers=self._headers, allow_redirects=False, **body())
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._limit, **self._connector),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_s),
+                read_bufsize=self._read_buffer_bytes,
+            )
+        return self._session
