@@ -1,5 +1,6 @@
 """Turns what a model writes into what can be said: markdown, tags and emoji out, words left, faces noted. Pure.
 
+It owns what is markup and what is said: speech engines say all words and signs of what they are given.
 Works on a stream: marks are held back only until they are decided, plain words pass at once. The outcome depends on the
 characters alone, never on how the stream was cut into pieces.
 """
@@ -222,7 +223,7 @@ class Speakable:
         if marks > 1:
             return marks
         if (self._before.isdigit() and after.isdigit()) or (self._before in ("", " ") and after in ("", " ")):
-            self._say("*")
+            self._say("×")  # as it is said; voices read the star by its name
             return 1
         if self._directions_go and self._sentence_head and not after.isupper() and not after.isspace():
             return self._direction(held)

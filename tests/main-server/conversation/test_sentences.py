@@ -169,7 +169,7 @@ def test_an_endless_word_is_cut_all_the_same() -> None:
         ("Footnote [1] stays.", ["Footnote [1] stays."]),
         ("| a | b |\n|---|:-:|\n| 1 | 2 |", ["a, b", "1, 2"]),
         ("one<br>two<b>!</b> <interrupted/>", ["one", "two!"]),
-        ("2 < 3 and 3 > 2 but 2 * 3 or 2*3 a_b", ["2 < 3 and 3 > 2 but 2 * 3 or 2*3 a_b"]),
+        ("2 < 3 and 3 > 2 but 2 * 3 or 2*3 a_b", ["2 < 3 and 3 > 2 but 2 × 3 or 2×3 a_b"]),
         ("-5 degrees, #1, 3~5", ["-5 degrees, #1, 3~5"]),
         (r"\*stars\* stay", ["*stars* stay"]),
         ("好呀～我们走吧~", ["好呀我们走吧"]),

@@ -1,4 +1,7 @@
-"""What speech engines share: text made fit to be spoken, streamed words joined to sentences, gain."""
+"""What speech engines share: text that cannot harm them, streamed words joined to sentences, gain.
+
+Markdown, emoji that show a face, and stage directions are gone before a text comes here (the conversation's work).
+"""
 
 from __future__ import annotations
 
@@ -21,37 +24,18 @@ def has_words(text: str) -> bool:
 
 
 def without_signs(text: str) -> str:
-    """The text without what only eyes can use: emoji, control and invisible characters, broken surrogates.
+    """The text, in one line, without what an engine takes for a command, chokes on, or would read by its name.
 
-    Signs that are words (%, +, =, °, currencies) stay; compatibility forms of letters and digits become plain ones.
+    These are control and invisible characters, broken surrogates and pictographs. Signs that are words (%, +, =, °, ~,
+    currencies) stay, and so does markup; compatibility forms of letters and digits become plain ones.
     """
-    return "".join(map(_spoken_form, text))
-
-
-def speakable(text: str) -> str:
-    """The text as it should be said: no signs (see without_signs), no markdown, no line breaks."""
-    text = _LINK.sub(r"\1", text)
-    text = _RULE.sub("", text)
-    text = _LINE_MARK.sub("", text)
-    text = _TIMES.sub(" × ", text)
-    text = _LINE_BREAK.sub(_as_pause, without_signs(text).strip())
-    text = _MARKS.sub("", text)
-    return " ".join(_BRACKETS.sub(" ", text).split())
-
-
-_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
-_RULE = re.compile(r"(?m)^[ \t]*([-*_=])(?:[ \t]*\1){2,}[ \t]*$")
-_LINE_MARK = re.compile(r"(?m)^[ \t]*(?:#{1,6}[ \t]+|[-*+•>][ \t]+)+")
-_TIMES = re.compile(r"(?<=\d)[ \t]*\*[ \t]*(?=\d)")
-_LINE_BREAK = re.compile(r"(.?)[ \t]*[\n\r\u2028\u2029]\s*")
-_MARKS = re.compile(r"[*`~]|(?<![A-Za-z])#")  # C# keeps its sharp
-_BRACKETS = re.compile(r"[_|<>{}\[\]\\^]")
+    return " ".join("".join(map(_spoken_form, text)).split())
 
 
 def _spoken_form(char: str) -> str:
     category = unicodedata.category(char)
-    if char in "\n\r\t\u2028\u2029":
-        return "\n" if char != "\t" else " "
+    if char.isspace():
+        return " "
     if category in ("So", "Sk", "No", "Lu", "Ll", "Nd") and not char.isascii():
         plain = unicodedata.normalize("NFKC", char)
         if plain != char:
@@ -59,11 +43,6 @@ def _spoken_form(char: str) -> str:
     if category in ("Cc", "Cf", "Cs", "Co", "Cn", "Sk", "Me") or (category == "So" and char != "°"):
         return char if char == "^" else ""
     return "" if "\ufe00" <= char <= "\ufe0f" else char  # the selectors that make a letter an emoji
-
-
-def _as_pause(found: re.Match[str]) -> str:
-    before = found[1]
-    return before + (" " if not before or unicodedata.category(before)[0] == "P" else ", ")
 
 
 async def sentences(words: AsyncIterator[str], max_chars: int = MAX_TEXT_CHARS) -> AsyncGenerator[str, None]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from contracts.audio import BYTES_PER_SAMPLE, Pcm
 from contracts.speech import VoiceChoice
-from tts_server.engines.base import amplified, has_words, sentences, speakable, split_long
+from tts_server.engines.base import amplified, has_words, sentences, split_long, without_signs
 from tts_server.engines.espeak_library import PIECE_MS, EspeakLibrary, Unit, library
 from tts_server.engines.espeak_voices import Voices
 
@@ -42,7 +42,7 @@ class EspeakSynthesizer:
         """Pieces of 150 ms at espeak's 22 050 Hz. Raises EngineUnavailable: no library, or no such voice."""
         async with aclosing(sentences(words)) as texts:
             async for text in texts:
-                spoken = speakable(text)
+                spoken = without_signs(text)
                 if not has_words(spoken):
                     continue
                 espeak = await library()

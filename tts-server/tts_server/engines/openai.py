@@ -86,7 +86,7 @@ class OpenAISynthesizer:
         """Pieces as they arrive, at the server's rate. Raises EngineError; see engine_http.failures."""
         async with aclosing(sentences(words)) as texts:
             async for text in texts:
-                spoken = without_signs(text).strip()
+                spoken = without_signs(text)
                 if not has_words(spoken):
                     continue
                 async with aclosing(self._speak_one(spoken, choice)) as pieces:
