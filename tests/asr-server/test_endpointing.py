@@ -256,7 +256,10 @@ def test_a_lost_release_without_speech_ends_after_a_minute() -> None:
 
 
 SOUNDS = st.lists(
-    st.tuples(st.sampled_from(["voice", "quiet", "bang"]), st.integers(1, 120), st.floats(-90, 0)), max_size=25
+    st.tuples(
+        st.sampled_from(["voice", "quiet", "bang"]), st.integers(1, 120), st.floats(-90, 0, allow_subnormal=False)
+    ),
+    max_size=25,
 )
 MODES = st.sampled_from(list(ListenMode))
 
@@ -267,7 +270,7 @@ MODES = st.sampled_from(list(ListenMode))
     st.sampled_from([10, 20, 60, 120, 600]),
     st.integers(1, 1500),
     MODES,
-    st.floats(-90, -25),
+    st.floats(-90, -25, allow_subnormal=False),
 )
 def test_whatever_is_heard_decisions_come_in_a_legal_order(
     sounds: list[tuple[str, int, float]], packet_ms: int, needed_ms: int, mode: ListenMode, room_dbfs: float
