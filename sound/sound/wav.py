@@ -44,7 +44,9 @@ class WavWriter:
     """Writes a mono s16le wav file as the sound comes; the header is right once it is closed."""
 
     def __init__(self, path: str | Path, sample_rate_hz: int) -> None:
-        self._file = wave.open(str(path), "wb")  # noqa: SIM115 - closed by close(), as this object is a context manager
+        # Opened here: a wave writer whose file could not be opened raises a second time when it is collected.
+        self._sink = Path(path).open("wb")  # noqa: SIM115 - closed by close(), as this object is a context manager
+        self._file = wave.open(self._sink, "wb")  # noqa: SIM115 - as above
         self._file.setnchannels(1)
         self._file.setsampwidth(BYTES_PER_SAMPLE)
         self._file.setframerate(sample_rate_hz)
@@ -54,7 +56,8 @@ class WavWriter:
         self._file.writeframesraw(pcm)
 
     def close(self) -> None:
-        self._file.close()
+        with self._sink:
+            self._file.close()
 
     def __enter__(self) -> WavWriter:
         return self

@@ -1,5 +1,6 @@
 """Sound files, and wavs that arrive in pieces."""
 
+import gc
 import io
 import struct
 import wave
@@ -51,6 +52,13 @@ def test_a_wav_is_written_as_the_sound_comes(tmp_path: Path) -> None:
         for at in range(0, len(SAID), 640):
             writer.write(SAID[at : at + 640])
     assert read_sound(tmp_path / "said.wav") == Pcm(SAID, 16_000)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_file_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        WavWriter(tmp_path / "nowhere" / "said.wav", 16_000)
+    gc.collect()
 
 
 @pytest.mark.parametrize(("form", "kind"), [("FLAC", "PCM_16"), ("WAV", "PCM_24"), ("WAV", "FLOAT"), ("OGG", "VORBIS")])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +86,65 @@ async def test_a_refused_toy_says_why_and_fails(capsys: pytest.CaptureFixture[st
 def test_nobody_listening_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(parse("say", "--text", "hello", "--url", "ws://127.0.0.1:1/xiaozhi/v1/")) == 1
     assert "make run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["ws://h:99999/", "ws://h:x/", "ws://[h/", "http://h/", "h"])
+def test_an_address_that_is_none_is_a_sentence(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(parse("say", "--text", "hello", "--url", url)) == 1
+    assert f"{url} is no WebSocket address" in capsys.readouterr().err
+
+
+def test_a_host_that_no_resolver_takes_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(parse("say", "--text", "hello", "--url", f"ws://{'h' * 70}/")) == 1
+    assert "Cannot connect to" in capsys.readouterr().err
+
+
+async def test_a_reply_that_cannot_be_saved_is_a_sentence(
+    stereo_wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with scripted_server(answer_twice) as server:
+        out = tmp_path / "nowhere" / "reply.wav"
+        assert await toy("say", str(stereo_wav), "--url", server.url, "--out", str(out)) == 1
+    assert f"Cannot write {out}" in capsys.readouterr().err
+
+
+async def break_off(talk: ScriptedTalk) -> None:
+    await talk.expect(lambda message: message.get("state") == "detect")
+    await talk.send({"type": "tts", "state": "start"})
+    await talk.send_packets(*tone_packets(4))
+
+
+async def test_a_reply_whose_connection_breaks_is_no_whole_turn(capsys: pytest.CaptureFixture[str]) -> None:
+    async with scripted_server(break_off) as server:
+        code = await toy("say", "--text", "hello", "--url", server.url)
+    assert code == 1
+    assert "note:   the connection broke before tts stop" in capsys.readouterr().out
+
+
+async def test_load_counts_a_reply_whose_connection_breaks_as_a_failure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toy.load.START_SPREAD_S", 0.0)
+    async with scripted_server(break_off) as server:
+        code = await toy("load", "--text", "hello", "--toys", "1", "--minutes", "0.02", "--url", server.url)
+    printed = capsys.readouterr().out
+    assert code == 1
+    assert "0 turns answered" in printed and "x the connection broke before tts stop" in printed
+
+
+async def test_a_reader_that_has_enough_ends_the_talk_without_a_traceback(stereo_wav: Path) -> None:
+    program = "import sys; from main_server.__main__ import main; sys.exit(main())"
+    reader, writer = os.pipe()
+    os.close(reader)
+    async with scripted_server(answer_twice) as server:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", program, "toy", "say", str(stereo_wav), "--url", server.url),
+            stdout=writer,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        os.close(writer)
+        _, told = await process.communicate()
+    assert (process.returncode, told) == (141, b"")
 
 
 @pytest.mark.parametrize("arguments", [[], ["a.wav", "--text", "hello"], ["--mic", "--text", "hello"]])

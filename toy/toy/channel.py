@@ -10,6 +10,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.uri import parse_uri
 
 from toy.errors import CannotConnect, ChannelLost, NoHello, Refused
 from toy.framing import Frame, Framing, pack, unpack
@@ -153,6 +154,7 @@ class _BoardConnection(ClientConnection):
 
 
 async def _connect(address: Address) -> ClientConnection:
+    _check_url(address.url)
     try:
         return await connect(
             address.url,
@@ -172,14 +174,19 @@ async def _connect(address: Address) -> ClientConnection:
         raise CannotConnect(
             f"Nobody listens at {address.url}: start the server with `make run`, or check host and port."
         ) from error
-    except InvalidURI as error:
-        raise CannotConnect(f"{address.url} is no WebSocket address: write ws://HOST:PORT/xiaozhi/v1/.") from error
     except TimeoutError as error:
         raise CannotConnect(
             f"{address.url} did not answer within {HANDSHAKE_TIMEOUT_S:.0f} s: check host, port and firewall."
         ) from error
-    except (InvalidHandshake, OSError) as error:
+    except (InvalidHandshake, InvalidURI, OSError, UnicodeError) as error:  # UnicodeError: a name no resolver takes
         raise CannotConnect(f"Cannot connect to {address.url}: {error}.") from error
+
+
+def _check_url(url: str) -> None:
+    try:
+        parse_uri(url)
+    except (InvalidURI, ValueError) as error:  # ValueError: a port that cannot be one
+        raise CannotConnect(f"{url} is no WebSocket address: write ws://HOST:PORT/xiaozhi/v1/.") from error
 
 
 def _refusal(status: int, address: Address) -> str:

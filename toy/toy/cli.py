@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import os
 import sys
 import uuid
 from collections.abc import Iterable, Iterator
@@ -59,7 +60,7 @@ def add_toy_command(subparsers: argparse._SubParsersAction[argparse.ArgumentPars
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the parsed command. 0: every turn was answered. 1: it was not, and a sentence on stderr says why."""
+    """Runs the parsed command. 0: every turn was answered to its end. 1: it was not, and a sentence says why."""
     try:
         return asyncio.run(_say(args) if args.toy_command == "say" else _load(args))
     except ZhiyinError as error:
@@ -67,6 +68,9 @@ def run(args: argparse.Namespace) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read our output has enough of it (`| head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the flush at exit would fail once more
+        return 141
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +87,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 async def _say(args: argparse.Namespace) -> int:
     things = _things_to_say(args)
+    whole = True
     address = await _address(args)
     with ExitStack() as stack:
         microphone = stack.enter_context(LiveMicrophone()) if args.mic else None
@@ -95,13 +100,15 @@ async def _say(args: argparse.Namespace) -> int:
             if args.wake:
                 greeting = await wake(board, args.wake)
                 if greeting.answered:
+                    whole = greeting.whole
                     reply.add(board)
                     _print_turn(greeting, args.json)
             for thing in things:
                 record = await _take_turn(board, thing, args.abort_after)
+                whole = whole and record.whole
                 reply.add(board)
                 _print_turn(record, args.json)
-    return 0
+    return 0 if whole else 1
 
 
 async def _load(args: argparse.Namespace) -> int:
@@ -114,7 +121,7 @@ async def _load(args: argparse.Namespace) -> int:
         mode=args.mode,
         nth_client_id=_client_id,
     )
-    print("\n".join(summary.lines()))
+    print("\n".join(summary.lines()), flush=True)
     return 1 if summary.failures or not summary.turns else 0
 
 

@@ -12,7 +12,7 @@ from contracts.errors import ZhiyinError
 from toy.board import Board, Mode
 from toy.channel import Address
 from toy.talk import say, type_text
-from toy.timing import TurnRecord, percentile
+from toy.timing import BROKE_OFF, TurnRecord, percentile
 
 RETRY_AFTER_S = 3.0
 START_SPREAD_S = 5.0
@@ -29,6 +29,9 @@ class Summary:
     failures: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: TurnRecord) -> None:
+        if not record.whole:
+            self.failures[BROKE_OFF] += 1
+            return
         self.turns += 1
         self.underruns += record.underruns
         self.lost_packets += record.lost_packets

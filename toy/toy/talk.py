@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contracts.audio import Pcm
 from toy.board import Board, Mode
 from toy.errors import ChannelLost, NoAnswer, NothingToSay
-from toy.timing import TurnRecord
+from toy.timing import BROKE_OFF, TurnRecord
 from toy.voice import end_of_voice
 
 ANSWER_TIMEOUT_S = 20.0
@@ -20,6 +20,7 @@ STOP_TIMEOUT_S = 5.0
 
 async def say(board: Board, pcm: Pcm, *, abort_after_ms: float | None = None) -> TurnRecord:
     """Says a recording and returns once the reply has been played (or was aborted that long after its first sound).
+    A reply that was heard but whose connection broke is a record that is not `whole`, with a fault that says so.
 
     Raises NothingToSay, NoAnswer, ChannelLost and what `Board.connect` raises.
     """
@@ -71,7 +72,7 @@ async def wake(board: Board, word: str) -> TurnRecord:
 
 async def _hear_reply(board: Board, record: TurnRecord, timeout_s: float, abort_after_ms: float | None) -> None:
     def over() -> bool:
-        return record.tts_stop_s is not None or not board.connected
+        return record.whole or not board.connected
 
     if not await board.until(lambda: record.answered or over(), timeout_s):
         raise NoAnswer(_silence_of(record, timeout_s))
@@ -86,6 +87,8 @@ async def _hear_reply(board: Board, record: TurnRecord, timeout_s: float, abort_
         if not board.connected:
             raise ChannelLost("The server closed the connection instead of answering: its log says why.")
         raise NoAnswer(f"The server finished its reply without a sound in it ({record.packets} packets).")
+    if not record.whole:
+        record.faults.append(BROKE_OFF)
     await _drained(board)
 
 
@@ -107,6 +110,6 @@ def _silence_of(record: TurnRecord, timeout_s: float) -> str:
     if record.stt_s is not None:
         return f'The server understood "{record.stt_text}" but did not answer within {timeout_s:.0f} s.'
     return (
-        f"No answer within {timeout_s:.0f} s: the server heard nothing it understood. Its log names the recogniser; "
-        "the built-in one knows only a few dozen English sentences."
+        f"No answer within {timeout_s:.0f} s: the server heard nothing it understood. The built-in recogniser knows "
+        "few sentences, all English: say one of those in docs/recogniser.md, or type with --text."
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from toy.tools import Call
 
+BROKE_OFF = "the connection broke before tts stop"
+
 
 @dataclass(slots=True)
 class TurnRecord:
@@ -44,6 +46,11 @@ class TurnRecord:
     def answered(self) -> bool:
         """True when the toy was told something that can be heard."""
         return self.first_sound_s is not None
+
+    @property
+    def whole(self) -> bool:
+        """True when the server said that its reply is over."""
+        return self.tts_stop_s is not None
 
     def since_voice_ms(self, moment_s: float | None) -> float | None:
         """Milliseconds from the end of the voice to a moment of this turn."""

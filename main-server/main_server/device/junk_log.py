@@ -1,4 +1,4 @@
-"""One log line per connection and quiet time for whatever a peer sends wrongly; every piece is counted."""
+"""One log line per connection and quiet time, and one at its end, for what a peer sends wrongly; all is counted."""
 
 from __future__ import annotations
 
@@ -30,11 +30,17 @@ class JunkLog:
         self._since_line[reason] += 1
         if now_s >= self._quiet_until_s:
             self._quiet_until_s = now_s + self._quiet_s
-            log.warning(
-                "Device sent something unusable",
-                device_id=self._device_id,
-                session_id=self._session_id,
-                turn_id="",
-                reasons=dict(self._since_line),
-            )
-            self._since_line.clear()
+            self.flush()
+
+    def flush(self) -> None:
+        """Logs what no line has told yet, if anything: called when the connection is gone."""
+        if not self._since_line:
+            return
+        log.warning(
+            "Device sent something unusable",
+            device_id=self._device_id,
+            session_id=self._session_id,
+            turn_id="",
+            reasons=dict(self._since_line),
+        )
+        self._since_line.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -67,11 +67,15 @@ MessageEvent = Hello | ListenStart | ListenStop | Detect | Abort | McpMessage | 
 
 
 def read_message(text: str) -> list[MessageEvent]:
-    """The events of one text message: none for an unknown type, one as a rule, Junk for whatever is wrong."""
+    """The events of one text message: none for an unknown type, one as a rule, Junk for whatever is wrong.
+
+    A hello is read whatever its members are; Junk for those that could not be used comes after it.
+    """
     try:
         fields = _read_object(text)
         kind = _required_text(fields, "type")
-        _optional(fields, "session_id", str, "")  # devices echo it; nothing depends on it, but its type must be right
+        if kind != "hello":  # devices echo it; nothing depends on it, but its type must be right
+            _optional(fields, "session_id", str, "")
         reader = _READERS.get(kind)
         return reader(fields) if reader is not None else []
     except _BadMessage as wrong:
@@ -109,25 +113,45 @@ def _as_object(value: Any) -> Mapping[str, Any]:
 
 
 def _read_hello(fields: Mapping[str, Any]) -> list[MessageEvent]:
-    features = _object(fields, "features")
-    audio = _object(fields, "audio_params")
-    _optional(fields, "transport", str, "")
-    _optional(audio, "channels", int, 1)
-    if _optional(audio, "format", str, "opus").lower() != "opus":
-        raise _BadMessage("unknown_value")
-    uplink = OpusFormat(
-        _one_of(_optional(audio, "sample_rate", int, 16_000), UPLINK_RATES_HZ),
-        _one_of(_optional(audio, "frame_duration", int, 60), PACKET_MS),
+    """A Hello whatever its members are, for a device without an answer is mute: each unusable one is the default."""
+    junk: list[MessageEvent] = []
+
+    def usable(fields: Mapping[str, Any], name: str, default: T, allowed: Container[T] | None = None) -> T:
+        try:
+            value = _optional(fields, name, type(default), default)
+            if allowed is None or value in allowed:
+                return value
+            junk.append(Junk("unknown_value"))
+        except _BadMessage as wrong:
+            junk.append(Junk(wrong.reason))
+        return default
+
+    def section(name: str) -> Mapping[str, Any]:
+        try:
+            return _object(fields, name)
+        except _BadMessage as wrong:
+            junk.append(Junk(wrong.reason))
+            return {}
+
+    features, audio = section("features"), section("audio_params")
+    for text in ("session_id", "transport"):
+        usable(fields, text, "")
+    usable(audio, "channels", 1)
+    usable({"format": _lower(member(audio, "format"))}, "format", "opus", ("opus",))
+    hello = Hello(
+        version=usable(fields, "version", 0),
+        mcp=usable(features, "mcp", False),
+        server_aec=usable(features, "aec", False),
+        glyph_push=usable(features, "glyph_push", False),
+        uplink=OpusFormat(
+            usable(audio, "sample_rate", 16_000, UPLINK_RATES_HZ), usable(audio, "frame_duration", 60, PACKET_MS)
+        ),
     )
-    return [
-        Hello(
-            version=_optional(fields, "version", int, 0),
-            mcp=_optional(features, "mcp", bool, False),
-            server_aec=_optional(features, "aec", bool, False),
-            glyph_push=_optional(features, "glyph_push", bool, False),
-            uplink=uplink,
-        )
-    ]
+    return [hello, *junk]
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _read_listen(fields: Mapping[str, Any]) -> list[MessageEvent]:
@@ -200,9 +224,3 @@ def _required_text(fields: Mapping[str, Any], name: str) -> str:
 def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = member(fields, name)
     return {} if value is None else _as_object(value)
-
-
-def _one_of(number: int, allowed: frozenset[int]) -> int:
-    if number not in allowed:
-        raise _BadMessage("unknown_value")
-    return number

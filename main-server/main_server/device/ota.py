@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from main_server.device import addresses, identity, quirks
 from main_server.device.directory import DeviceDirectory, DeviceReport
 from main_server.device.gate import recall, remember
+from main_server.device.handshake import DEVICE_PATH
 from main_server.device.messages import member
 
 MAX_BODY_BYTES = 65_536
@@ -36,7 +37,8 @@ def ota_router(
     *, lan_address: Callable[[], str], public_url: str = "", directory: DeviceDirectory | None = None
 ) -> APIRouter:
     """Routes for `/xiaozhi/ota` and `/xiaozhi/ota/activate`, each with and without the last slash: boards follow no
-    redirect. `lan_address` gives this machine's IPv4 address, for requests whose Host a board could not use.
+    redirect; and a sentence for browsers at the address where boards talk. `lan_address` gives this machine's IPv4
+    address, for requests whose Host a board could not use.
 
     Raises AddressError when no board could use `public_url`.
     """
@@ -67,6 +69,16 @@ def ota_router(
     async def preflight() -> Response:
         return Response(status_code=204, headers=_ALLOWED_FOR_BROWSERS)
 
+    async def for_boards(request: Request) -> Response:
+        return Response(
+            f"This address is for boards, which talk WebSocket; the console for people is at {request.base_url}.\n",
+            status_code=426,
+            media_type="text/plain",
+            headers={"Upgrade": "websocket", "Connection": "Upgrade"},
+        )
+
+    for path in (DEVICE_PATH, DEVICE_PATH + "/"):
+        router.add_api_route(path, for_boards, methods=["GET"], include_in_schema=False)
     for path in ("/xiaozhi/ota", "/xiaozhi/ota/"):
         router.add_api_route(path, configuration, methods=["GET", "POST"], include_in_schema=False)
         router.add_api_route(path, preflight, methods=["OPTIONS"], include_in_schema=False)

@@ -31,7 +31,7 @@ class DeviceProtocol:
         if not events or isinstance(events[0], Junk):
             return events
         if isinstance(events[0], Hello):
-            return [self._greeted(events[0])]
+            return self._greeted(events[0], events[1:])
         return events if self.hello is not None else [Junk("before_hello")]
 
     def receive_binary(self, message: bytes) -> OpusPacket | Junk | None:
@@ -78,10 +78,10 @@ class DeviceProtocol:
     def keep_alive(self) -> bytes:
         return wording.KEEP_ALIVE
 
-    def _greeted(self, hello: Hello) -> MessageEvent:
+    def _greeted(self, hello: Hello, junk: list[MessageEvent]) -> list[MessageEvent]:
         if self.hello is not None:
-            return Junk("second_hello")
+            return [Junk("second_hello")]
         self.hello = hello
         if self._announced is None and Framing.RAW <= hello.version <= Framing.SIZED:
             self.framing = Framing(hello.version)
-        return hello
+        return [hello, *junk]

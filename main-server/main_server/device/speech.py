@@ -25,6 +25,9 @@ LEAD_IN_MS = 40
 SOUND_FROM = 100
 """Sample value above which sound begins: -50 dBFS, over the noise floor of every engine seen."""
 
+SAID_LATELY = 4_096
+"""Pieces of speech that are remembered, as one number each, to notice those that come again."""
+
 MAX_CACHED_MS = 6_000
 """Longer pieces are not worth their room: they hardly ever come again."""
 
@@ -52,7 +55,7 @@ class OpusVoice:
                 yield packet
             return
         made: list[bytes] = []
-        keep_count = MAX_CACHED_MS // self._format.frame_ms
+        keep_count = MAX_CACHED_MS // self._format.frame_ms if self._comes_again(sentence) else 0
         async with closing(self._synthesize(text)) as packets:
             async for packet in packets:
                 if len(made) <= keep_count:
@@ -60,6 +63,9 @@ class OpusVoice:
                 yield packet
         if self._cache is not None and 0 < len(made) <= keep_count:
             self._cache.put(sentence, tuple(made))
+
+    def _comes_again(self, sentence: Sentence) -> bool:
+        return self._cache is not None and self._cache.comes_again(sentence)
 
     async def _synthesize(self, text: str) -> AsyncIterator[bytes]:
         frames = _Frames(self._format)
@@ -87,10 +93,14 @@ class Sentence:
 
 
 class OpusCache:
-    """Short pieces of speech that were made before, at most `max_bytes` of them; the longest unused goes first."""
+    """Short pieces of speech that come again and again, at most `max_bytes` of them; the longest unused goes first.
+
+    Most of what a model says is said once: a piece is held from its second time on.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._said: OrderedDict[int, None] = OrderedDict()  # hashes of what was said lately
         self._packets: OrderedDict[Sentence, tuple[bytes, ...]] = OrderedDict()
         self.size_bytes = 0
         """Bytes of Opus and text held now."""
@@ -100,6 +110,16 @@ class OpusCache:
         if packets is not None:
             self._packets.move_to_end(sentence)
         return packets
+
+    def comes_again(self, sentence: Sentence) -> bool:
+        """Whether this was said before, lately; remembers that it is said now."""
+        key = hash(sentence)
+        known = key in self._said
+        self._said[key] = None
+        self._said.move_to_end(key)
+        if len(self._said) > SAID_LATELY:
+            self._said.popitem(last=False)
+        return known
 
     def put(self, sentence: Sentence, packets: tuple[bytes, ...]) -> None:
         """Holds a complete piece, unless it alone is more than the cache may hold."""

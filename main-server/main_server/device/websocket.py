@@ -102,6 +102,7 @@ class DeviceSocket(asyncio.Protocol):
         self._connections.discard(self)
         self._deadlines.stop_all()
         self._held.clear()
+        self._junk.flush()
         if self._channel is not None:
             self._channel.lost(self._last_reason)
         self._await_session_end()

@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 _ASYNC_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
+_CURE = "write sqlite:////folder/zhiyin.db or leave it empty."
+
 
 def default_url(data_dir: Path) -> str:
     """The SQLAlchemy URL of the database that lies in the data folder."""
@@ -36,17 +38,29 @@ def read_url(url: str) -> URL:
     try:
         parsed = make_url(url)
         parsed = parsed.set(drivername=_ASYNC_DRIVERS.get(parsed.drivername, parsed.drivername))
-        parsed.get_dialect()
-    except (SQLAlchemyError, ImportError) as error:
+    except (SQLAlchemyError, ValueError) as error:  # ValueError: a port that is no number
+        raise DatabaseUnavailable(f"ZHIYIN_DATABASE_URL is not an address of a database; {_CURE}") from error
+    if not _has_driver(parsed):
+        asked = parsed.get_backend_name()
         raise DatabaseUnavailable(
-            "ZHIYIN_DATABASE_URL is not an address this installation can use; "
-            "write sqlite:////folder/zhiyin.db or leave it empty."
-        ) from error
+            f"ZHIYIN_DATABASE_URL asks for {asked} with a driver that this installation cannot use. "
+            f"This version serves SQLite: {_CURE}"
+        )
     if sqlite.is_sqlite(parsed):
         file = sqlite.database_file(parsed)
         if file is not None:
             return parsed.set(database=str(file))
     return parsed
+
+
+def _has_driver(url: URL) -> bool:
+    """True when there is a dialect for `url` that does not block, and its driver is installed."""
+    try:
+        dialect = url.get_dialect()
+        dialect.import_dbapi()
+    except (SQLAlchemyError, ImportError):
+        return False
+    return dialect.is_async
 
 
 def make_engine(url: URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, foreign_keys: bool = True) -> AsyncEngine:

@@ -80,9 +80,31 @@ async def test_junk_text_is_survived_and_never_echoed_or_logged(text: str) -> No
             expected = 0 if text == JUNK["unknown type"] else 3
             assert sum(hub.counters.junk.values()) == expected
     told = [line for line in lines if line["event"] == "Device sent something unusable"]
-    assert len(told) == min(expected, 1)
+    assert [sum(line["reasons"].values()) for line in told] == [1, 2][:expected]
     assert SECRET not in repr(lines)
     assert all(line["device_id"] == "bad" and line["session_id"] for line in told)
+
+
+async def test_a_hello_with_unusable_members_is_answered_and_they_are_counted() -> None:
+    stage = Stage()
+    hub = DeviceHub(OpenGate(), stage.open)
+    async with serving(hub) as port, connected(port) as toy:
+        await toy.send({"type": "hello", "version": "1", "transport": 5, "audio_params": [1]})
+        assert (await toy.json())["type"] == "hello"
+    assert hub.counters.junk == {"wrong_type": 2, "not_an_object": 1}
+
+
+async def test_junk_that_no_line_has_told_yet_is_told_when_the_connection_ends() -> None:
+    with capture_logs() as lines:
+        async with two_toys() as (bad, _good, stage, _hub):
+            await bad.send("junk")
+            for _ in range(3):
+                await bad.send("[]")
+            await bad.send({"type": "abort"})
+            await until(lambda: stage.sessions[0].events)
+    told = [line for line in lines if line["event"] == "Device sent something unusable"]
+    assert [line["reasons"] for line in told] == [{"not_json": 1}, {"not_an_object": 3}]
+    assert [line["device_id"] for line in told] == ["bad", "bad"]
 
 
 @pytest.mark.parametrize("framing", ["1", "2", "3"])

@@ -74,6 +74,15 @@ async def test_a_board_is_told_its_own_version_and_where_to_talk(board: httpx.As
     assert isinstance(answer["server_time"]["timezone_offset"], int)
 
 
+@pytest.mark.parametrize("path", ["/xiaozhi/v1", "/xiaozhi/v1/"])
+async def test_a_browser_at_the_boards_address_is_told_where_the_console_is(
+    board: httpx.AsyncClient, path: str
+) -> None:
+    response = await board.get(path)
+    assert response.status_code == 426 and response.headers["upgrade"] == "websocket"
+    assert "for boards" in response.text and "console for people is at http://192.168.1.10:8000/." in response.text
+
+
 @pytest.mark.parametrize("path", ALL_PATHS)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_no_path_redirects(board: httpx.AsyncClient, method: str, path: str) -> None:

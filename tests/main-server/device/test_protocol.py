@@ -153,18 +153,48 @@ def test_an_unknown_type_is_ignored_without_a_word() -> None:
         ('{"type":"listen","state":"detect","text":["x"]}', "wrong_type"),
         ('{"type":"mcp"}', "not_an_object"),
         ('{"type":"mcp","payload":[]}', "not_an_object"),
-        ('{"type":"hello","features":[]}', "not_an_object"),
-        ('{"type":"hello","features":{"mcp":"yes"}}', "wrong_type"),
-        ('{"type":"hello","version":true}', "wrong_type"),
-        ('{"type":"hello","audio_params":{"sample_rate":44100}}', "unknown_value"),
-        ('{"type":"hello","audio_params":{"frame_duration":30}}', "unknown_value"),
-        ('{"type":"hello","audio_params":{"format":"pcm"}}', "unknown_value"),
         (json.dumps({f"key{n}": n for n in range(100)}), "not_an_object"),
         ('{"type":"listen","state":"detect","text":"' + "x" * 900_000 + '"}', "too_long"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_junk_with_a_reason_of_ours(text: str, reason: str) -> None:
     assert read_message(text) == [Junk(reason)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"features": []}, "not_an_object"),
+        ({"features": {"mcp": "yes"}}, "wrong_type"),
+        ({"features": {"mcp": 1}}, "wrong_type"),
+        ({"version": "1"}, "wrong_type"),
+        ({"version": True}, "wrong_type"),
+        ({"session_id": 7}, "wrong_type"),
+        ({"transport": 5}, "wrong_type"),
+        ({"audio_params": [1]}, "not_an_object"),
+        ({"audio_params": {"channels": "one"}}, "wrong_type"),
+        ({"audio_params": {"sample_rate": "16000"}}, "wrong_type"),
+        ({"audio_params": {"sample_rate": 44100}}, "unknown_value"),
+        ({"audio_params": {"frame_duration": 30}}, "unknown_value"),
+        ({"audio_params": {"format": "pcm"}}, "unknown_value"),
+        ({"audio_params": {"format": ["opus"]}}, "wrong_type"),
+    ],
+    ids=str,
+)
+def test_a_hello_counts_whatever_its_members_are_and_the_unusable_one_is_junk(fields: dict, reason: str) -> None:
+    assert DeviceProtocol(SESSION).receive_text(json.dumps({"type": "hello", **fields})) == [Hello(), Junk(reason)]
+
+
+def test_an_unusable_member_of_a_hello_leaves_the_others_as_they_are() -> None:
+    audio = {"format": "OPUS", "sample_rate": 44100, "frame_duration": 20}
+    events = read_message(
+        json.dumps({"type": "hello", "version": "3", "features": {"mcp": True}, "audio_params": audio})
+    )
+    assert events == [Hello(mcp=True, uplink=OpusFormat(16_000, 20)), Junk("wrong_type"), Junk("unknown_value")]
+
+
+def test_a_second_hello_is_one_piece_of_junk_whatever_its_members_are() -> None:
+    assert greeted().receive_text('{"type":"hello","version":"1"}') == [Junk("second_hello")]
 
 
 def test_typed_text_is_cut_and_the_cut_is_counted() -> None:

@@ -158,8 +158,17 @@ async def test_two_pieces_of_speech_may_be_made_side_by_side() -> None:
 async def test_a_sentence_that_was_said_is_not_made_again() -> None:
     speaker = Speaker(cut(tone(600)))
     voice = OpusVoice(speaker, PLAIN, DOWNLINK, OpusCache(100_000))
-    assert await said(voice) == await said(voice)
-    assert speaker.texts == ["Hello."]
+    first = await said(voice)
+    assert first == await said(voice) == await said(voice) == await said(voice)
+    assert speaker.texts == ["Hello.", "Hello."]  # made twice, held from the second time on
+
+
+async def test_what_is_said_once_takes_no_room() -> None:
+    cache = OpusCache(100_000)
+    voice = OpusVoice(Speaker(cut(tone(600))), PLAIN, DOWNLINK, cache)
+    for text in ("One.", "Two.", "Three."):
+        await said(voice, text)
+    assert cache.size_bytes == 0
 
 
 @pytest.mark.parametrize("other", ["text", "choice", "format", "voice"])
@@ -169,7 +178,8 @@ async def test_another_text_choice_format_or_voice_is_made_anew(other: str) -> N
     second.name = "another" if other == "voice" else first.name
     choice = VoiceChoice(speed=2.0) if other == "choice" else PLAIN
     format = OpusFormat(16_000, 60) if other == "format" else DOWNLINK
-    await said(OpusVoice(first, PLAIN, DOWNLINK, cache))
+    for _ in range(2):
+        await said(OpusVoice(first, PLAIN, DOWNLINK, cache))
     await said(OpusVoice(second, choice, format, cache), "Good bye." if other == "text" else "Hello.")
     assert len(second.texts) == 1
 
@@ -192,7 +202,8 @@ async def test_only_what_was_made_completely_is_remembered() -> None:
 @pytest.mark.parametrize(("duration_ms", "kept"), [(6000, True), (6060, False), (0, False)])
 async def test_only_short_speech_is_remembered(duration_ms: int, kept: bool) -> None:
     cache = OpusCache(1_000_000)
-    await said(OpusVoice(Speaker(cut(tone(duration_ms))), PLAIN, DOWNLINK, cache))
+    for _ in range(2):
+        await said(OpusVoice(Speaker(cut(tone(duration_ms))), PLAIN, DOWNLINK, cache))
     assert (cache.size_bytes > 0) == kept
 
 

@@ -140,10 +140,29 @@ async def test_a_place_that_cannot_be_written_is_named_in_a_sentence(tmp_path: P
         open_database(default_url(tmp_path / "file"))
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "nonsense", "oracle+nothing://here/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "nonsense",
+        "oracle+nothing://here/x",
+        "mysql://u:p@h:bad/db",
+        "mysql://u:p@h/db",
+        "sqlite+pysqlite:///x",
+    ],
+)
 async def test_an_address_that_cannot_be_used_is_a_sentence(url: str) -> None:
     with pytest.raises(DatabaseUnavailable, match="ZHIYIN_DATABASE_URL"):
         await migrate(url)
+
+
+def test_a_database_without_a_driver_here_is_told_what_this_version_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)  # as on a machine that does not have it
+    with pytest.raises(
+        DatabaseUnavailable, match=r"ZHIYIN_DATABASE_URL asks for postgresql.*serves SQLite: write"
+    ) as told:
+        open_database("postgresql://zhiyin:hush@db/zhiyin")
+    assert "hush" not in str(told.value)
 
 
 async def test_the_scripts_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
