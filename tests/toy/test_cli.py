@@ -112,6 +112,8 @@ async def break_off(talk: ScriptedTalk) -> None:
     await talk.expect(lambda message: message.get("state") == "detect")
     await talk.send({"type": "tts", "state": "start"})
     await talk.send_packets(*tone_packets(4))
+    await asyncio.sleep(0.2)
+    talk.connection.transport.abort()  # as a server that is killed
 
 
 async def test_a_reply_whose_connection_breaks_is_no_whole_turn(capsys: pytest.CaptureFixture[str]) -> None:

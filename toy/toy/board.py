@@ -208,6 +208,7 @@ class Board:
             self.turn.faults.append(f"a real board would crash: {fault}")
         except ChannelLost:
             pass  # a reply to the server could not be sent: the connection is gone
+        self.turn.closed_in_order = channel.closed_in_order
         if self._channel is channel:
             self._channel = None
             channel.drop()

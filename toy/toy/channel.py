@@ -109,6 +109,11 @@ class Channel:
             elif (parsed := _json_object(message)) is not None:
                 yield parsed
 
+    @property
+    def closed_in_order(self) -> bool:
+        """Whether the server sent a Close frame, as it does at the end of a conversation (PROTOCOL 6 E)."""
+        return self._connection.protocol.close_rcvd is not None
+
     def drop(self) -> None:
         """Leaves as a board does: the TCP connection ends, no Close frame is sent (the server sees 1006)."""
         self._connection.transport.close()

@@ -31,6 +31,7 @@ class TurnRecord:
     early_packets: int = 0
     lost_packets: int = 0
     underruns: int = 0
+    closed_in_order: bool = False
     stt_text: str = ""
     sentences: list[str] = field(default_factory=list)
     emotions: list[str] = field(default_factory=list)
@@ -49,8 +50,8 @@ class TurnRecord:
 
     @property
     def whole(self) -> bool:
-        """True when the server said that its reply is over."""
-        return self.tts_stop_s is not None
+        """True when the server said that its reply is over: by `tts stop`, or by closing in order (a goodbye)."""
+        return self.tts_stop_s is not None or self.closed_in_order
 
     def since_voice_ms(self, moment_s: float | None) -> float | None:
         """Milliseconds from the end of the voice to a moment of this turn."""
