@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from main_server.store import sqlite
+from main_server.store import postgres, sqlite
 from main_server.store.errors import DatabaseUnavailable, StoreError
 
 BUSY_TIMEOUT_MS = 5_000
@@ -40,23 +40,27 @@ def read_url(url: str) -> URL:
     except (SQLAlchemyError, ImportError) as error:
         raise DatabaseUnavailable(
             "ZHIYIN_DATABASE_URL is not an address this installation can use; "
-            "write sqlite:////folder/zhiyin.db or leave it empty."
+            "write postgresql://user:password@host/database or sqlite:////folder/zhiyin.db, or leave it empty."
         ) from error
     if sqlite.is_sqlite(parsed):
         file = sqlite.database_file(parsed)
         if file is not None:
             return parsed.set(database=str(file))
-    return parsed
+    return postgres.prepare_url(parsed) if postgres.is_postgres(parsed) else parsed
 
 
 def make_engine(url: URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, foreign_keys: bool = True) -> AsyncEngine:
     """An engine for `url`. Values of rows never appear in its errors: they are people's words."""
     try:
+        if postgres.is_postgres(url):
+            arguments = postgres.connect_args(lock_timeout_ms=busy_timeout_ms)
+            return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
         if not sqlite.is_sqlite(url):
             return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
         engine = create_async_engine(url, hide_parameters=True, connect_args=sqlite.CONNECT_ARGS)
     except ImportError as error:
-        raise DatabaseUnavailable(f"The driver for this database is not installed: {error.name}.") from error
+        missing = f"The driver for this database is not installed: {error.name}."
+        raise DatabaseUnavailable(postgres.INSTALL if postgres.is_postgres(url) else missing) from error
     sqlite.set_up(engine.sync_engine, busy_timeout_ms=busy_timeout_ms, foreign_keys=foreign_keys)
     return engine
 
@@ -66,6 +70,8 @@ def explain(error: SQLAlchemyError | OSError, url: URL) -> StoreError:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if sqlite.is_sqlite(url):
         return sqlite.explain(str(cause), url.database or "in memory")
+    if postgres.is_postgres(url):
+        return postgres.explain(error, url)
     return DatabaseUnavailable(f"The database {url.render_as_string()} failed: {type(cause).__name__}.")
 
 
