@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from main_server.store.postgres import lock_for_migration
+
 
 class Outsider:
     """Another program with hands on the same database; it shares no code with the store's connections."""
@@ -33,6 +35,17 @@ class Outsider:
         """Holds what a writer needs."""
         async with self._engine.connect() as connection:
             await self._hold(connection)
+            try:
+                yield
+            finally:
+                await connection.exec_driver_sql("ROLLBACK")
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[None]:
+        """Holds the advisory lock of migrations, as another process that is at it."""
+        async with self._engine.connect() as connection:
+            await connection.exec_driver_sql("BEGIN")
+            await connection.run_sync(lock_for_migration)
             try:
                 yield
             finally:

@@ -1,7 +1,8 @@
 """Bringing a database to the tables of this version, before anything is served.
 
 All steps run in one transaction: a database is either as it was or as it should be. On SQLite that transaction begins
-with BEGIN IMMEDIATE, so a second process that migrates at the same time waits, and then finds nothing to do. On PostgreSQL an advisory lock does the same.
+with BEGIN IMMEDIATE, so a second process that migrates at the same time waits, and then finds nothing to do. On
+PostgreSQL an advisory lock does the same.
 """
 
 from __future__ import annotations

@@ -53,12 +53,15 @@ def lock_for_migration(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
 
 
-def refuses_the_entry(error: DBAPIError) -> bool:
-    """Whether the row is at fault and not the database. Values the driver itself cannot encode have no SQLSTATE."""
+def may_pass(error: DBAPIError) -> bool | None:
+    """Whether a failed write may work later: the server's trouble (a right revoked, a table away), not the row's.
+
+    None when PostgreSQL did not raise it. Values that the driver itself cannot encode have no SQLSTATE.
+    """
     state = _state(error)
     if state:
-        return state[:2] in _ENTRY_REFUSED
-    return error.orig is not None and isinstance(error.orig.__cause__, ValueError)
+        return state[:2] not in _ENTRY_REFUSED
+    return False if error.orig is not None and isinstance(error.orig.__cause__, ValueError) else None
 
 
 def explain(error: BaseException, url: URL) -> StoreError:

@@ -264,8 +264,8 @@ class Recorder:
 
 def _passes(error: Exception) -> bool:
     """Whether this may work later: the database's trouble, not the entry's."""
-    if isinstance(error, DBAPIError) and postgres.refuses_the_entry(error):
-        return False
+    if isinstance(error, DBAPIError) and (verdict := postgres.may_pass(error)) is not None:
+        return verdict
     if isinstance(error, IntegrityError | DataError | ProgrammingError):
         return False
     return isinstance(error, DBAPIError | PoolTimeout | OSError)

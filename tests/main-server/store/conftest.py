@@ -17,7 +17,7 @@ from main_server.store.migrate import migrate
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     found = programs()
-    if found is None and os.environ.get("CI"):
+    if found is None and os.environ.get("CI") == "true":
         pytest.fail("PostgreSQL is not installed, and CI must test with it (Debian: apt install postgresql).")
     if found is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql).")

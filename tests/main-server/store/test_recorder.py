@@ -15,8 +15,8 @@ from sqlalchemy import Connection, delete, event, func, insert, select
 from sqlalchemy.exc import OperationalError
 
 from contracts.events import Outcome, Stage, TurnTimings
-from fakes.outsider import Outsider
 from fakes.happenings import DEVICE_ID, NOON, closed, ended, opened, stage
+from fakes.outsider import Outsider
 from main_server.store.backlog import DeviceReport, Entry
 from main_server.store.conversations import Conversations
 from main_server.store.devices import Devices, KnownDevice
