@@ -19,6 +19,9 @@ from main_server.store.errors import DatabaseUnavailable, StoreError
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for another writer."""
 
+CLOSE_S = 2.0
+"""How long a server may take to let go of our connections; one that hangs must not keep us from stopping."""
+
 FILE_NAME = "zhiyin.db"
 
 T = TypeVar("T")
@@ -133,7 +136,11 @@ class Database:
             self._writer_thread.submit(self.writer.dispose)
         self._closed = True
         self._writer_thread.shutdown(wait=False)
-        await self.engine.dispose()
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self.engine.dispose()
+        except TimeoutError:
+            pass  # a PostgreSQL that hangs; it notices that we are gone when it wakes up
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
+import signal
 import socket
 import sys
 
 import asyncpg
 import pytest
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from fakes.happenings import ended
@@ -179,6 +181,19 @@ async def test_a_row_that_postgres_cannot_hold_is_given_up_alone(postgres: Postg
     await recorder.close()
     await database.close()
     await outsider.close()
+
+
+async def test_a_server_that_hangs_does_not_keep_us_from_stopping(postgres: PostgresServer) -> None:
+    url = postgres.new_database()
+    database = open_database(url)
+    async with database.reading() as session:
+        pid = await session.scalar(text("SELECT pg_backend_pid()"))
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(20):
+            await database.close()
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_second_process_waits_for_the_one_that_migrates(postgres: PostgresServer) -> None:
