@@ -13,11 +13,14 @@ from sqlalchemy import URL, Connection, Engine, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from main_server.store import sqlite
+from main_server.store import postgres, sqlite
 from main_server.store.errors import DatabaseUnavailable, StoreError
 
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for another writer."""
+
+CLOSE_S = 2.0
+"""How long a server may take to let go of our connections; one that hangs must not keep us from stopping."""
 
 FILE_NAME = "zhiyin.db"
 
@@ -25,7 +28,7 @@ T = TypeVar("T")
 
 _ASYNC_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
-_CURE = "write sqlite:////folder/zhiyin.db or leave it empty."
+_CURE = "write postgresql://user:password@host/database or sqlite:////folder/zhiyin.db, or leave it empty."
 
 
 def default_url(data_dir: Path) -> str:
@@ -42,15 +45,15 @@ def read_url(url: str) -> URL:
         raise DatabaseUnavailable(f"ZHIYIN_DATABASE_URL is not an address of a database; {_CURE}") from error
     if not _has_driver(parsed):
         asked = parsed.get_backend_name()
+        cure = postgres.INSTALL if asked == "postgresql" else _CURE
         raise DatabaseUnavailable(
-            f"ZHIYIN_DATABASE_URL asks for {asked} with a driver that this installation cannot use. "
-            f"This version serves SQLite: {_CURE}"
+            f"ZHIYIN_DATABASE_URL asks for {asked} with a driver that this installation cannot use: {cure}"
         )
     if sqlite.is_sqlite(parsed):
         file = sqlite.database_file(parsed)
         if file is not None:
             return parsed.set(database=str(file))
-    return parsed
+    return postgres.prepare_url(parsed) if postgres.is_postgres(parsed) else parsed
 
 
 def _has_driver(url: URL) -> bool:
@@ -66,11 +69,15 @@ def _has_driver(url: URL) -> bool:
 def make_engine(url: URL, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, foreign_keys: bool = True) -> AsyncEngine:
     """An engine for `url`. Values of rows never appear in its errors: they are people's words."""
     try:
+        if postgres.is_postgres(url):
+            arguments = postgres.connect_args(lock_timeout_ms=busy_timeout_ms)
+            return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
         if not sqlite.is_sqlite(url):
             return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
         engine = create_async_engine(url, hide_parameters=True, connect_args=sqlite.CONNECT_ARGS)
     except ImportError as error:
-        raise DatabaseUnavailable(f"The driver for this database is not installed: {error.name}.") from error
+        missing = f"The driver for this database is not installed: {error.name}."
+        raise DatabaseUnavailable(postgres.INSTALL if postgres.is_postgres(url) else missing) from error
     sqlite.set_up(engine.sync_engine, busy_timeout_ms=busy_timeout_ms, foreign_keys=foreign_keys)
     return engine
 
@@ -80,6 +87,8 @@ def explain(error: SQLAlchemyError | OSError, url: URL) -> StoreError:
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if sqlite.is_sqlite(url):
         return sqlite.explain(str(cause), url.database or "in memory")
+    if postgres.is_postgres(url):
+        return postgres.explain(error, url)
     return DatabaseUnavailable(f"The database {url.render_as_string()} failed: {type(cause).__name__}.")
 
 
@@ -141,7 +150,11 @@ class Database:
             self._writer_thread.submit(self.writer.dispose)
         self._closed = True
         self._writer_thread.shutdown(wait=False)
-        await self.engine.dispose()
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self.engine.dispose()
+        except TimeoutError:
+            pass  # a PostgreSQL that hangs; it notices that we are gone when it wakes up
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """Bringing a database to the tables of this version, before anything is served.
 
 All steps run in one transaction: a database is either as it was or as it should be. On SQLite that transaction begins
-with BEGIN IMMEDIATE, so a second process that migrates at the same time waits, and then finds nothing to do.
+with BEGIN IMMEDIATE, so a second process that migrates at the same time waits, and then finds nothing to do. On
+PostgreSQL an advisory lock does the same.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from main_server.store import sqlite
+from main_server.store import postgres, sqlite
 from main_server.store.engine import explain, make_engine, read_url
 from main_server.store.errors import DatabaseLocked, DatabaseTooNew, DatabaseUnavailable
 
@@ -67,6 +68,8 @@ def config() -> Config:
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
+    if connection.dialect.name == "postgresql":
+        postgres.lock_for_migration(connection)
     ours = config()
     ours.attributes["connection"] = connection
     try:
@@ -74,5 +77,5 @@ def _upgrade(connection: Connection, revision: str) -> None:
     except (CommandError, ResolutionError) as error:
         raise DatabaseTooNew(
             "The database was made by a later version of Zhiyin than this one. "
-            "Install that version again, or begin with another ZHIYIN_DATA_DIR."
+            "Install that version again, or begin with another ZHIYIN_DATA_DIR or ZHIYIN_DATABASE_URL."
         ) from error

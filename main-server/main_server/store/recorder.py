@@ -19,6 +19,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from contracts.events import Event, SessionClosed, SessionOpened, StageReached, TurnEnded
+from main_server.store import postgres
 from main_server.store.backlog import Backlog, DeviceReport, Entry
 from main_server.store.devices import Devices, KnownDevice
 from main_server.store.engine import Database
@@ -263,6 +264,8 @@ class Recorder:
 
 def _passes(error: Exception) -> bool:
     """Whether this may work later: the database's trouble, not the entry's."""
+    if isinstance(error, DBAPIError) and (verdict := postgres.may_pass(error)) is not None:
+        return verdict
     if isinstance(error, IntegrityError | DataError | ProgrammingError):
         return False
     return isinstance(error, DBAPIError | PoolTimeout | OSError)

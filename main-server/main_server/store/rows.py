@@ -14,6 +14,9 @@ from main_server.store.models import CODE_CHARS, NAME_CHARS
 TEXT_CHARS = 20_000
 """Longer texts of a turn are cut here."""
 
+MOST_TOKENS = 2**31 - 1
+"""What the columns hold on PostgreSQL; counts come from vendors, who may say anything."""
+
 Row = dict[str, Any]
 
 _TIMINGS = [field.name for field in fields(TurnTimings)]
@@ -90,8 +93,8 @@ def turn(key: str, conversation_id: str, ended: TurnEnded) -> Row:
         "recogniser": name(ended.recogniser),
         "model": name(ended.model),
         "voice": name(ended.voice),
-        "prompt_tokens": ended.prompt_tokens,
-        "completion_tokens": ended.completion_tokens,
+        "prompt_tokens": min(ended.prompt_tokens, MOST_TOKENS),
+        "completion_tokens": min(ended.completion_tokens, MOST_TOKENS),
         "tools": [name(tool) for tool in ended.tools],
         **{timing: getattr(ended.timings, timing) for timing in _TIMINGS},
     }

@@ -1,28 +1,75 @@
-"""A fresh database on disk for each test."""
+"""A fresh database for each test: SQLite on disk, and PostgreSQL where its programs are on the machine."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from fakes.outsider import Outsider
+from fakes.postgres_server import PostgresServer, programs
 from main_server.store.engine import Database, default_url, open_database
 from main_server.store.migrate import migrate
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    found = programs()
+    if found is None and os.environ.get("CI") == "true":
+        pytest.fail("PostgreSQL is not installed, and CI must test with it (Debian: apt install postgresql).")
+    if found is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql).")
+    server = PostgresServer(found)
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
+    """An empty place on SQLite."""
     return default_url(tmp_path)
 
 
-@pytest.fixture(params=["thread", "async driver"])
-async def database(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[Database]:
-    """Written both ways: in a thread, as SQLite is, and through its asynchronous driver, as every other database."""
-    await migrate(database_url)
-    opened = open_database(database_url, busy_timeout_ms=50)
-    if request.param == "thread":
-        yield opened
-    else:
-        yield Database(opened.url, opened.engine)
+@pytest.fixture(params=["sqlite", "postgres"])
+def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty place on each kind of database."""
+    if request.param == "sqlite":
+        return default_url(tmp_path)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@pytest.fixture(params=["thread", "async driver", "postgres"])
+def way(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """How the database is written, and its URL."""
+    if request.param != "postgres":
+        return request.param, default_url(tmp_path)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return request.param, server.new_database()
+
+
+@pytest.fixture
+async def database(way: tuple[str, str]) -> AsyncIterator[Database]:
+    """Written in every way: SQLite in a thread, SQLite through its asynchronous driver, PostgreSQL through its own."""
+    kind, url = way
+    await migrate(url)
+    opened = open_database(url, busy_timeout_ms=50)
+    yield Database(opened.url, opened.engine) if kind == "async driver" else opened
     await opened.close()
+
+
+@pytest.fixture
+async def outsider(way: tuple[str, str]) -> AsyncIterator[Outsider]:
+    made = Outsider(way[1])
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def stranger(any_url: str) -> AsyncIterator[Outsider]:
+    """An outsider at `any_url`."""
+    made = Outsider(any_url)
+    yield made
+    await made.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -14,9 +13,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 
 from fakes.happenings import ended
+from fakes.outsider import Outsider
 from main_server.store.engine import default_url, open_database
 from main_server.store.errors import DatabaseReadOnly, DatabaseTooNew, DatabaseUnavailable, NotADatabase
 from main_server.store.migrate import config, migrate
@@ -36,7 +36,7 @@ ROWS_OF = {
         " silence_ms) VALUES ('t1', 'k1', 's1-1', '2026-11-02 10:00:01.000000', 'speech', '你好', '你好！', '你好！',"
         " 'completed', '', 'zh', '', 'openai', 'gpt', 'espeak', 3, 4, '[]', 240.5)",
     ],
-    "0002": ["UPDATE devices SET server_aec = 1 WHERE id = 'd1'"],
+    "0002": ["UPDATE devices SET server_aec = true WHERE id = 'd1'"],
 }
 """Rows as a database of that revision holds them; what a later revision adds is added by its own entry."""
 
@@ -51,15 +51,13 @@ def file_of(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-async def test_a_database_of_every_revision_upgrades_with_its_rows(tmp_path: Path, revision: str) -> None:
-    url = default_url(tmp_path)
-    await migrate(url, revision)
-    with sqlite3.connect(file_of(tmp_path)) as older:
-        for row in rows_up_to(revision):
-            older.execute(row)
-    older.close()
-    await migrate(url)
-    database = open_database(url)
+async def test_a_database_of_every_revision_upgrades_with_its_rows(
+    any_url: str, stranger: Outsider, revision: str
+) -> None:
+    await migrate(any_url, revision)
+    await stranger.execute(*rows_up_to(revision))
+    await migrate(any_url)
+    database = open_database(any_url)
     async with database.reading() as session:
         [device] = await session.scalars(select(Device))
         [conversation] = await session.scalars(select(Conversation))
@@ -73,31 +71,38 @@ async def test_a_database_of_every_revision_upgrades_with_its_rows(tmp_path: Pat
         240.5,
         "2026-11-02T10:00:01+00:00",
     )
-    check = sqlite3.connect(file_of(tmp_path))
-    assert check.execute("PRAGMA foreign_key_check").fetchall() == []
-    assert check.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISIONS[-1],)]
-    check.close()
+    if not stranger.is_postgres:
+        assert await stranger.rows("PRAGMA foreign_key_check") == []
+    assert await stranger.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
 
 
-async def test_the_migrations_end_at_the_models(tmp_path: Path) -> None:
-    await migrate(default_url(tmp_path))
-    engine = create_engine(f"sqlite:///{file_of(tmp_path)}")
-    with engine.connect() as connection:
-        assert differences(connection) == []
-        connection.exec_driver_sql("DROP INDEX ix_turns_started_at")
-        assert differences(connection) != []  # the comparison does see something
-    engine.dispose()
+async def test_the_migrations_end_at_the_models(any_url: str) -> None:
+    await migrate(any_url)
+    database = open_database(any_url)
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+        await connection.exec_driver_sql("DROP INDEX ix_turns_started_at")
+        assert await connection.run_sync(differences) != []  # the comparison does see something
+    await database.close()
 
 
 def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata))
 
 
-async def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
-    await migrate(default_url(tmp_path))
-    before = sqlite3.connect(file_of(tmp_path)).execute("SELECT name, sql FROM sqlite_master").fetchall()
-    await migrate(default_url(tmp_path))
-    assert sqlite3.connect(file_of(tmp_path)).execute("SELECT name, sql FROM sqlite_master").fetchall() == before
+async def test_upgrading_twice_changes_nothing(any_url: str, stranger: Outsider) -> None:
+    await migrate(any_url)
+    before = await stranger.rows(catalogue(stranger))
+    await migrate(any_url)
+    assert len(before) > 10
+    assert await stranger.rows(catalogue(stranger)) == before
+
+
+def catalogue(database: Outsider) -> str:
+    """A query for everything that was made in the database."""
+    if database.is_postgres:
+        return "SELECT oid, relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY oid"
+    return "SELECT name, sql FROM sqlite_master"
 
 
 async def test_the_file_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
@@ -105,24 +110,20 @@ async def test_the_file_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
     assert file_of(tmp_path / "new folder").stat().st_mode & 0o777 == 0o600
 
 
-async def test_an_upgrade_that_breaks_leaves_the_database_as_it_was(tmp_path: Path) -> None:
-    with sqlite3.connect(file_of(tmp_path)) as other:
-        other.execute("CREATE TABLE turns (mine)")  # in the way of the last table of revision 0001
-    other.close()
-    with pytest.raises(DatabaseUnavailable, match="turns already exists"):
-        await migrate(default_url(tmp_path))
-    check = sqlite3.connect(file_of(tmp_path))
-    assert check.execute("SELECT name FROM sqlite_master").fetchall() == [("turns",)]
-    check.close()
+async def test_an_upgrade_that_breaks_leaves_the_database_as_it_was(any_url: str, stranger: Outsider) -> None:
+    await stranger.execute("CREATE TABLE turns (mine integer)")  # in the way of the last table of revision 0001
+    before = await stranger.rows(catalogue(stranger))
+    with pytest.raises(DatabaseUnavailable, match="SQLSTATE 42P07" if stranger.is_postgres else "turns already exists"):
+        await migrate(any_url)
+    assert await stranger.rows(catalogue(stranger)) == before
+    assert len(before) == 1
 
 
-async def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
-    await migrate(default_url(tmp_path))
-    with sqlite3.connect(file_of(tmp_path)) as later:
-        later.execute("UPDATE alembic_version SET version_num = '9999'")
-    later.close()
+async def test_a_database_of_a_later_version_is_left_alone(any_url: str, stranger: Outsider) -> None:
+    await migrate(any_url)
+    await stranger.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(DatabaseTooNew, match="later version"):
-        await migrate(default_url(tmp_path))
+        await migrate(any_url)
 
 
 async def test_a_file_that_is_no_database_is_named_in_a_sentence(tmp_path: Path) -> None:
@@ -172,10 +173,15 @@ async def test_the_scripts_are_found_from_any_folder(tmp_path: Path, monkeypatch
     assert file_of(tmp_path).stat().st_size > 0
 
 
-def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:
+async def test_many_processes_may_migrate_at_once(any_url: str, stranger: Outsider) -> None:
     program = "import asyncio, sys; from main_server.store.migrate import migrate; sys.stdin.read(1); "
     program += "asyncio.run(migrate(sys.argv[1]))"
-    command = [sys.executable, "-c", program, default_url(tmp_path)]
+    crowd_migrates([sys.executable, "-c", program, any_url])
+    assert await stranger.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
+
+
+def crowd_migrates(command: list[str]) -> None:
+    """Starts four processes that do it at the same moment, each of which must succeed."""
     crowd = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
     for each in crowd:
         assert each.stdin is not None
@@ -183,12 +189,9 @@ def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:
         each.stdin.flush()
     complaints = [each.communicate(timeout=60)[1] for each in crowd]
     assert [each.returncode for each in crowd] == [0, 0, 0, 0], complaints
-    check = sqlite3.connect(file_of(tmp_path))
-    assert check.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
-    check.close()
 
 
-def test_a_process_killed_after_its_drain_has_kept_the_turn(tmp_path: Path) -> None:
+async def test_a_process_killed_after_its_drain_has_kept_the_turn(any_url: str, stranger: Outsider) -> None:
     program = textwrap.dedent("""
         import asyncio, os, signal, sys
         from fakes.happenings import ended
@@ -206,33 +209,26 @@ def test_a_process_killed_after_its_drain_has_kept_the_turn(tmp_path: Path) -> N
 
         asyncio.run(main(sys.argv[1]))
     """)
-    tests = Path(__file__).parents[2]
-    killed = subprocess.run(
-        [sys.executable, "-c", program, default_url(tmp_path)],
-        env={"PYTHONPATH": str(tests)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    killed = run_with_fakes([sys.executable, "-c", program, any_url])
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    after = sqlite3.connect(file_of(tmp_path))
-    assert after.execute("SELECT user_text FROM turns").fetchall() == [("before the end",)]
-    after.close()
+    assert await stranger.rows("SELECT user_text FROM turns") == [("before the end",)]
 
 
-async def test_a_turn_is_in_the_file_without_anybody_asking_for_it(tmp_path: Path) -> None:
-    url = default_url(tmp_path)
-    await migrate(url)
-    database = open_database(url)
+def run_with_fakes(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs a program that may import `fakes`."""
+    path = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(command, env=path, capture_output=True, text=True, timeout=60, check=False)
+
+
+async def test_a_turn_is_in_the_database_without_anybody_asking_for_it(any_url: str, stranger: Outsider) -> None:
+    await migrate(any_url)
+    database = open_database(any_url)
     recorder = Recorder(database)
     await recorder.start()
     recorder.on_event(ended())
     async with asyncio.timeout(20):
         while recorder.depth:
             await asyncio.sleep(0.005)
-    reader = sqlite3.connect(file_of(tmp_path))
-    assert reader.execute("SELECT count(*) FROM turns").fetchone() == (1,)
-    reader.close()
+    assert await stranger.rows("SELECT count(*) FROM turns") == [(1,)]
     await recorder.close()
     await database.close()
