@@ -79,7 +79,7 @@ def whole_voice(folder: Path, **settings: str) -> Iterator[WholeVoice]:
 
 def test_a_toy_is_answered_in_the_voice_of_another_program(tmp_path: Path) -> None:
     with whole_voice(tmp_path, tts_server_host="0.0.0.0") as voice:
-        token_file = tmp_path / "voice-data" / "internal-token"
+        token_file = tmp_path / "voice-data" / "internal_token"
         assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
         token = token_file.read_text(encoding="ascii").strip()
         assert voice.get("/v1/voices")[0] == 401

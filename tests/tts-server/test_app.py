@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,11 +15,13 @@ import soundfile
 
 from contracts.errors import EngineBusy, EngineFailed, EngineTimeout, EngineUnavailable
 from contracts.speech import VoiceChoice
+from fakes.speech_server import tone
 from fakes.speech_service import RATE_HZ, ScriptedEngine, speech_service
+from tts_server import speaking
 from tts_server.app import Readiness, create_app
 from tts_server.engines.espeak import EspeakSynthesizer
 from tts_server.metrics import Metrics
-from tts_server.packing import PCM_RATE_HZ
+from tts_server.packing import PCM_RATE_HZ, packing
 from tts_server.speaking import Mouth
 from tts_server.speech_request import FORMATS, MAX_INPUT_CHARS
 
@@ -182,6 +183,26 @@ async def test_an_engine_that_fails_in_the_middle_cuts_the_answer_off(
         await ask(service)
 
 
+async def test_an_engine_that_hangs_is_given_up(
+    engine: ScriptedEngine, service: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaking, "PIECE_S", 0.05)
+    engine.held = asyncio.Event()
+    with pytest.raises(httpx.RemoteProtocolError):
+        await ask(service)
+    assert engine.closed.is_set()
+
+
+async def test_a_caller_that_takes_nothing_is_given_up(
+    engine: ScriptedEngine, service: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaking, "CALLER_S", 0.2)
+    engine.pieces = 100_000
+    async with service.stream("POST", "/audio/speech", json={"input": "Hello.", "response_format": "pcm"}):
+        async with asyncio.timeout(LONG_S):
+            await engine.closed.wait()
+
+
 async def test_texts_beyond_the_limit_are_refused_and_taken_when_there_is_room(engine: ScriptedEngine) -> None:
     engine.held = asyncio.Event()
     async with (
@@ -193,7 +214,6 @@ async def test_texts_beyond_the_limit_are_refused_and_taken_when_there_is_room(e
         refused = await ask(service)
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "engine_busy")
         engine.held.set()
-        await answer.aread() if not answer.is_stream_consumed else None
         async with asyncio.timeout(LONG_S):
             await engine.closed.wait()
             while (await ask(service)).status_code == 429:
@@ -268,9 +288,6 @@ async def test_the_process_tells_of_itself_and_counts(engine: ScriptedEngine) ->
 
 
 def test_every_sample_rate_of_an_engine_can_be_packed() -> None:
-    from fakes.speech_server import tone
-    from tts_server.packing import packing
-
     for response_format in FORMATS:
         for rate_hz in (8_000, 16_000, RATE_HZ, 24_000, 40_000, 44_100):
             pack = packing(response_format, rate_hz)
@@ -278,9 +295,7 @@ def test_every_sample_rate_of_an_engine_can_be_packed() -> None:
             pack.close()
 
 
-def test_a_packing_can_be_given_up_in_the_middle(tmp_path: Path) -> None:
-    from tts_server.packing import packing
-
+def test_a_packing_can_be_given_up_in_the_middle() -> None:
     for response_format in FORMATS:
         pack = packing(response_format, RATE_HZ)
         pack.push(bytes(4410))

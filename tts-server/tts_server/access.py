@@ -10,7 +10,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
-TOKEN_FILE = "internal-token"
+TOKEN_FILE = "internal_token"
 
 # Somebody in between speaks for a client elsewhere; that the somebody sits on this machine proves nothing.
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via", "cf-connecting-ip")
@@ -53,7 +53,7 @@ def kept_token(data_dir: Path) -> str:
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
                 file.write(secrets.token_urlsafe(32) + "\n")
             _claim(draft, path)
-        token = path.read_text(encoding="ascii").strip()
+        token = path.read_text(encoding="ascii", errors="ignore").strip()
     finally:
         draft.unlink(missing_ok=True)
     if not token:
@@ -67,3 +67,5 @@ def _claim(draft: Path, path: Path) -> None:
         os.link(draft, path)
     except FileExistsError:
         pass
+    except OSError:  # a file system without hard links
+        draft.replace(path)

@@ -61,7 +61,7 @@ def _speech_router(mouth: Mouth, token: str) -> APIRouter:
                 401,
                 "invalid_api_key",
                 "This service wants its internal token, as Authorization: Bearer TOKEN: what ZHIYIN_INTERNAL_TOKEN "
-                "says, or the file internal-token in its data folder. main-server shows ZHIYIN_TTS_KEY.",
+                "says, or the file internal_token in its data folder. main-server shows ZHIYIN_TTS_KEY.",
             )
 
     @router.post("/audio/speech")

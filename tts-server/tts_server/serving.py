@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -56,6 +57,8 @@ def needed_token(settings: TtsServerSettings) -> str:
 
 async def serve(settings: TtsServerSettings) -> None:
     """Listens until SIGINT or SIGTERM, then lets texts under way be spoken. Raises ZhiyinError, OSError."""
+    if settings.opus != "auto":
+        os.environ["ZHIYIN_OPUS"] = settings.opus  # sound reads it itself: the toy has no settings
     listening = _listen(settings.tts_server_host, settings.tts_server_port)
     try:
         token = needed_token(settings)

@@ -33,7 +33,7 @@ def _token(value: SecretStr) -> SecretStr:
 
 
 class TtsServerSettings(BaseSettings):
-    """What the speech service reads. `data_dir` and `log` are main-server's settings of the same names."""
+    """What the speech service reads. `data_dir`, `log` and `opus` are main-server's settings too."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
@@ -49,6 +49,7 @@ class TtsServerSettings(BaseSettings):
     )
     data_dir: Path = Field(Path("data"), description="Where the token is kept.")
     log: Literal["text", "json"] = Field("text", description="How log lines look.")
+    opus: Literal["auto", "system", "pyav"] = Field("auto", description="Opus library, for answers in opus.")
 
 
 def load_settings(**overrides: object) -> TtsServerSettings:
