@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from main_server.settings import PREFIX, Settings
+from main_server.settings import EVERY_PROGRAMS, PREFIX
 
 ROOT = Path(__file__).parent.parent
 
 
 def names() -> set[str]:
-    return {PREFIX + name.upper() for name in Settings.model_fields}
+    return {PREFIX + name.upper() for program in EVERY_PROGRAMS for name in program.model_fields}
 
 
 def test_every_setting_has_a_line_in_the_docs_and_in_the_example_file() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from contracts.audio import Pcm
 
@@ -40,6 +40,23 @@ class Synthesizer(Protocol):
         """Load what the first sentence would otherwise wait for. Raises EngineError."""
 
     async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that can be named in VoiceChoice. `languages` are BCP 47, the closest first."""
+
+    id: str
+    name: str
+    languages: tuple[str, ...]
+
+
+@runtime_checkable
+class HasVoices(Protocol):
+    """What a Synthesizer may also be: one that can list its voices."""
+
+    async def voices(self) -> list[Voice]:
+        """All of them, in the engine's order. Raises EngineError."""
 
 
 async def one(text: str) -> AsyncIterator[str]:

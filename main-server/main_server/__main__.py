@@ -13,15 +13,17 @@ from main_server.settings import Settings, load_settings, unknown_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `zhiyin serve` or `zhiyin toy ...`; returns the exit status."""
+    """Runs `zhiyin serve`, `zhiyin tts-server` or `zhiyin toy ...`; returns the exit status."""
     parser = argparse.ArgumentParser(prog="zhiyin", description="Zhiyin 知音: a voice backend for your own toys")
     parser.add_argument("--version", action="version", version=version("zhiyin"))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("serve", help="migrate the database and serve devices, OTA and console")
+    commands.add_parser("tts-server", help="serve only the voice, OpenAI-compatible, for a main-server elsewhere")
     if "toy" in (arguments or sys.argv[1:])[:1]:
         return _toy(parser, commands, arguments)
     commands.add_parser("toy", help="a board in software: talk to a server without hardware", add_help=False)
-    parser.parse_args(arguments)
+    if parser.parse_args(arguments).command == "tts-server":
+        return _tts_server()
     return _serve()
 
 
@@ -55,6 +57,32 @@ def _serve() -> int:
         return 1
     except OSError as error:
         print(f"Zhiyin cannot start: {_listening_problem(error, settings)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        writer.close()
+    return 0
+
+
+def _tts_server() -> int:
+    from main_server.logs import configure_logging
+    from tts_server.serving import listening_problem, run
+    from tts_server.settings import load_settings as load_tts_settings
+
+    try:
+        settings = load_tts_settings()
+    except ZhiyinError as error:
+        print(f"The speech service cannot start.\n{error}", file=sys.stderr)
+        return 2
+    writer = configure_logging(settings.log)
+    try:
+        run(settings)
+    except ZhiyinError as error:
+        print(f"The speech service cannot start: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"The speech service cannot start: {listening_problem(error, settings)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import ZhiyinError
 from main_server.device.addresses import checked_public_url
+from tts_server.settings import TtsServerSettings
 
 PREFIX = "ZHIYIN_"
 
@@ -108,6 +109,10 @@ class Settings(BaseSettings):
     )
 
 
+EVERY_PROGRAMS: tuple[type[BaseSettings], ...] = (Settings, TtsServerSettings)
+"""One .env may serve all programs: what one of them reads is not misspelt for another."""
+
+
 def load_settings(**overrides: object) -> Settings:
     """Reads environment and .env. Raises SettingsError with one sentence per bad setting."""
     try:
@@ -123,7 +128,7 @@ def load_settings(**overrides: object) -> Settings:
 
 def unknown_settings() -> list[str]:
     """Names in the environment or .env that begin like ours and are none of ours: most likely misspelt."""
-    ours = {PREFIX + name.upper() for name in Settings.model_fields}
+    ours = {PREFIX + name.upper() for known in EVERY_PROGRAMS for name in known.model_fields}
     with contextlib.suppress(OSError, UnicodeDecodeError):
         named = {line.split("=")[0].strip().upper() for line in Path(".env").read_text(encoding="utf-8").splitlines()}
         return sorted(name for name in named | set(os.environ) if name.startswith(PREFIX) and name not in ours)

@@ -10,11 +10,12 @@ import pytest
 from contracts.audio import Pcm
 from contracts.speech import Synthesizer, VoiceChoice, one
 from fakes.speech_server import Speech, SpeechServer
+from fakes.speech_service import speech_service
 from sound.level import rms_dbfs
 from tts_server.engines.espeak import EspeakSynthesizer
 from tts_server.engines.openai import OpenAISynthesizer
 
-HOMES = ["espeak", "openai pcm", "openai wav"]
+HOMES = ["espeak", "openai pcm", "openai wav", "socket pcm", "socket wav"]
 PLAIN = VoiceChoice()
 LONG_S = 20.0
 
@@ -23,6 +24,12 @@ LONG_S = 20.0
 async def home(name: str) -> AsyncIterator[Synthesizer]:
     if name == "espeak":
         yield EspeakSynthesizer()
+        return
+    if name.startswith("socket "):
+        async with speech_service(EspeakSynthesizer(), token="a-token") as url:
+            remote = OpenAISynthesizer(url, "a-token", response_format=name.removeprefix("socket "))
+            yield remote
+            await remote.close()
         return
     async with SpeechServer() as server:
         server.say(Speech(chunk_bytes=3333))

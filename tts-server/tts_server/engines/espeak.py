@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from contracts.audio import BYTES_PER_SAMPLE, Pcm
-from contracts.speech import VoiceChoice
+from contracts.speech import Voice, VoiceChoice
 from tts_server.engines.base import amplified, has_words, sentences, split_long, without_signs
 from tts_server.engines.espeak_library import PIECE_MS, EspeakLibrary, Unit, library
 from tts_server.engines.espeak_voices import Voices
@@ -54,6 +54,10 @@ class EspeakSynthesizer:
     async def warm(self) -> None:
         """Loads the library. Raises EngineUnavailable."""
         await library()
+
+    async def voices(self) -> list[Voice]:
+        """Every installed voice by its language (implements HasVoices). Raises EngineUnavailable."""
+        return [Voice(voice.languages[0], voice.name, voice.languages) for voice in (await library()).voices.installed]
 
     async def close(self) -> None:
         """Nothing to do: the library serves the whole process, as long as it lives."""

@@ -1,0 +1,41 @@
+"""What goes wrong, as OpenAI's servers say it: {"error": {"message", "type", "param", "code"}}.
+
+The message is a sentence for a person. It never holds anything that was to be said.
+"""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse
+
+from contracts.errors import EngineBusy, EngineError, EngineTimeout, ZhiyinError
+
+MAX_MESSAGE_CHARS = 300
+
+
+class Problem(ZhiyinError):
+    """A request that gets no sound: HTTP status, code, sentence, and the field that is to blame."""
+
+    def __init__(self, status: int, code: str, message: str, *, param: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+        self.param = param
+
+    def response(self) -> JSONResponse:
+        """The answer. 401 says how to show a token, 429 when to come back."""
+        kind = "invalid_request_error" if self.status < 500 and self.status != 429 else "server_error"
+        error = {"message": str(self)[:MAX_MESSAGE_CHARS], "type": kind, "param": self.param, "code": self.code}
+        headers = {401: {"www-authenticate": "Bearer"}, 429: {"retry-after": "1"}}.get(self.status)
+        return JSONResponse({"error": error}, self.status, headers)
+
+
+def bad_field(param: str, message: str, *, code: str = "bad_request") -> Problem:
+    """400: this field cannot be used."""
+    return Problem(400, code, message, param=param)
+
+
+def of_engine(error: EngineError) -> Problem:
+    """What an engine's failure is for the caller. A voice that it does not have is the caller's."""
+    if error.code == "unknown_voice":
+        return bad_field("voice", f"{error}. GET /v1/voices lists them.", code=error.code)
+    status = 429 if isinstance(error, EngineBusy) else 504 if isinstance(error, EngineTimeout) else 500
+    return Problem(status, error.code, str(error))
