@@ -73,7 +73,7 @@ def test_lists_of_recognisers_and_voices_mix_servers_and_local_ones() -> None:
     ],
 )
 def test_lists_of_different_lengths_are_a_sentence(changes: dict[str, str]) -> None:
-    with pytest.raises(SettingsError, match="ZHIYIN_LLM_.* more or fewer entries than ZHIYIN_LLM_URL"):
+    with pytest.raises(SettingsError, match=r"ZHIYIN_LLM_.* more or fewer entries than ZHIYIN_LLM_URL"):
         engine_lists.model(load_settings(**changes))
 
 

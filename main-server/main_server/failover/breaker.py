@@ -1,9 +1,7 @@
 """When an engine that fails is left alone, and when it is tried again. Pure: the clock comes in with each call.
 
-    closed --enough failures in a row--> open --the wait is over--> half open (one caller tries)
-      ^                                   ^                                |
-      |                                   '------- it failed: the wait doubles
-      '------------------------------------------- it worked
+closed --enough failures in a row--> open --the wait is over--> half open (one caller tries)
+half open --it failed--> open, and the wait doubles; half open --it worked--> closed
 """
 
 from __future__ import annotations
