@@ -6,18 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from asr_worker.client import WorkerDeadlines
+from asr_worker.engines.openai import Deadlines as EarsDeadlines
 from contracts.errors import EngineUnavailable
 from fakes.engines_in_line import LineModel
 from main_server import engine_lists
 from main_server.api.readiness import Readiness
 from main_server.brain.offline import OfflineBrain
-from main_server.brain.openai_model import OpenAIModel
-from main_server.engine_lists import expose, for_session
+from main_server.brain.openai_model import ModelDeadlines, OpenAIModel
+from main_server.engine_lists import FIRST_SOUND_S, FIRST_TOKEN_S, expose, for_session
 from main_server.failover.line import Line
 from main_server.failover.streams import FailoverModel, FailoverSynthesizer
-from main_server.failover.transcriber import FailoverTranscriber
+from main_server.failover.transcriber import FailoverTranscriber, SwitchDeadlines
 from main_server.metrics import Metrics
 from main_server.settings import Settings, SettingsError, load_settings
+from tts_server.engines.openai import Deadlines as VoiceDeadlines
 
 
 @pytest.fixture(autouse=True)
@@ -127,3 +130,18 @@ async def test_who_is_out_and_who_serves_is_in_ready_and_in_the_metrics_until_it
     await model.warm()
     assert (await readiness.verdict()).degraded == ()
     assert (state("openai"), state("offline")) == (0, 0)
+
+
+def test_the_deadlines_of_each_stage_are_documented_as_they_are() -> None:
+    page = (Path(__file__).parents[2] / "docs/settings.md").read_text(encoding="utf-8")
+    ears, child, model, voice = EarsDeadlines(), WorkerDeadlines(), ModelDeadlines(), VoiceDeadlines()
+    switch = SwitchDeadlines()
+    rows = [
+        f"| recogniser, whole answer | {ears.total_s:g} (built-in: {child.transcribe_s:g}) "
+        f"| {switch.first_s:g}, all together {switch.total_s:g} |",
+        f"| language model, first token | {model.first_token_s:g} | {FIRST_TOKEN_S:g} |",
+        f"| language model, between pieces | {model.idle_s:g} | {model.idle_s:g}, ",
+        f"| voice, first sound | {voice.first_byte_s:g} | {FIRST_SOUND_S:g} |",
+        f"| voice, between pieces | {voice.next_piece_s:g} | {voice.next_piece_s:g}, ",
+    ]
+    assert [row for row in rows if row not in page] == []
