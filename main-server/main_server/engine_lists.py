@@ -6,6 +6,7 @@ Each entry is made by engines.py from settings of its own, in which it is the on
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from contracts.language_model import LanguageModel
@@ -35,7 +36,8 @@ def recogniser(settings: Settings) -> Chosen[Transcriber]:
     chosen = [engines.recogniser(one) for one in each]
     if len(chosen) == 1:
         return chosen[0]
-    return Chosen(FailoverTranscriber(Line("recogniser", [one.engine for one in chosen])), _why(chosen))
+    line = Line("recogniser", [one.engine for one in chosen])
+    return replace(chosen[0], engine=FailoverTranscriber(line), why=_why(chosen))
 
 
 def model(settings: Settings) -> Chosen[LanguageModel]:
@@ -45,21 +47,24 @@ def model(settings: Settings) -> Chosen[LanguageModel]:
     chosen = [*(engines.model(one, sooner) for one in first), engines.model(last)]
     if len(chosen) == 1:
         return chosen[0]
-    return Chosen(FailoverModel(Line("model", [one.engine for one in chosen])), _why(chosen))
+    line = Line("model", [one.engine for one in chosen])
+    return replace(chosen[0], engine=FailoverModel(line), why=_why(chosen))
 
 
 def voice(settings: Settings) -> Chosen[Synthesizer]:
     """The synthesizer or synthesizers of ZHIYIN_TTS. Raises EngineUnavailable, SettingsError."""
-    *first, last = each = _each(settings, "tts", ("tts_model", "tts_key"))
-    sooner = VoiceDeadlines(first_byte_s=FIRST_SOUND_S)
-    chosen = [*(engines.voice(one, deadlines=sooner) for one in first), engines.voice(last)]
-    if len(chosen) == 1:
-        return chosen[0]
-    line = Line("voice", [one.engine for one in chosen])
+    each = _each(settings, "tts", ("tts_model", "tts_key"))
+    if len(each) == 1:
+        return engines.voice(settings)
     names = entries_of(settings.tts_voice)
     if len(names) > len(each):
         raise _miscounted("tts_voice", "tts")
-    return Chosen(FailoverSynthesizer(line, names + [""] * (len(each) - len(names))), _why(chosen))
+    names += [""] * (len(each) - len(names))
+    *first, last = (one.model_copy(update={"tts_voice": name}) for one, name in zip(each, names, strict=True))
+    sooner = VoiceDeadlines(first_byte_s=FIRST_SOUND_S)
+    chosen = [*(engines.voice(one, deadlines=sooner) for one in first), engines.voice(last)]
+    line = Line("voice", [one.engine for one in chosen])
+    return replace(chosen[0], engine=FailoverSynthesizer(line, names), why=_why(chosen))
 
 
 def for_session(engine: Engine) -> Engine:
