@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "main_server.device": {"main_server.conversation", "contracts", "sound"},
     "main_server.brain": {"main_server.conversation", "contracts", "sound", "engine_http"},
     "main_server.memory": {"main_server.conversation", "contracts"},
+    "main_server.failover": {"main_server.conversation", "contracts"},
     "main_server.store": {"contracts"},
     "main_server.api": {"main_server.store", "contracts"},
 }

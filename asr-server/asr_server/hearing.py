@@ -284,6 +284,7 @@ class LocalHearingSession:
                     outcome.voiceprint,
                     commit.truncated,
                     timings,
+                    outcome.engine,
                 )
             )
         else:

@@ -118,6 +118,8 @@ class Utterance:
     voiceprint: bytes | None = None
     truncated: bool = False
     timings: HearingTimings = field(default_factory=HearingTimings)
+    recogniser: str = ""
+    """Who heard it, where there are several; "" = the only one."""
 
     @property
     def duration_ms(self) -> float:

@@ -39,6 +39,8 @@ class Transcript:
     voiceprint: bytes | None = None
     rejected: bool = False
     engine_ms: float = 0.0
+    engine: str = ""
+    """Who made it, where the transcriber is several; "" = the transcriber itself."""
 
 
 class Transcription(Protocol):

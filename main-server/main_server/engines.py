@@ -12,7 +12,7 @@ from contracts.language_model import LanguageModel
 from contracts.speech import Synthesizer
 from contracts.transcription import Transcriber
 from main_server.brain.offline import OfflineBrain
-from main_server.brain.openai_model import OpenAIModel
+from main_server.brain.openai_model import ModelDeadlines, OpenAIModel
 from main_server.settings import Settings
 
 Engine = TypeVar("Engine")
@@ -45,10 +45,11 @@ def recogniser(settings: Settings) -> Chosen[Transcriber]:
     )
 
 
-def model(settings: Settings) -> Chosen[LanguageModel]:
+def model(settings: Settings, deadlines: ModelDeadlines | None = None) -> Chosen[LanguageModel]:
     """The language model at ZHIYIN_LLM_URL, else the offline brain. Raises EngineUnavailable."""
     if settings.llm_url:
-        engine = OpenAIModel(settings.llm_url, settings.llm_model, settings.llm_key.get_secret_value())
+        key = settings.llm_key.get_secret_value()
+        engine = OpenAIModel(settings.llm_url, settings.llm_model, key, deadlines=deadlines)
         return Chosen(engine, f"{settings.llm_model} at {_without_query(settings.llm_url)} (ZHIYIN_LLM_URL)")
     return Chosen(
         OfflineBrain(),
@@ -57,12 +58,12 @@ def model(settings: Settings) -> Chosen[LanguageModel]:
     )
 
 
-def voice(settings: Settings) -> Chosen[Synthesizer]:
+def voice(settings: Settings, **openai_options: Any) -> Chosen[Synthesizer]:
     """The synthesizer named by ZHIYIN_TTS. Raises EngineUnavailable."""
     if settings.tts.startswith(REMOTE):
         url = settings.tts.removeprefix(REMOTE)
         key = settings.tts_key.get_secret_value()
-        engine = _load(VOICES, "openai")(url, key, settings.tts_model)
+        engine = _load(VOICES, "openai")(url, key, settings.tts_model, **openai_options)
         return Chosen(engine, f"{settings.tts_model} at {_without_query(url)} (ZHIYIN_TTS)")
     name = "espeak" if settings.tts == "auto" else settings.tts.removeprefix("local:")
     return Chosen(

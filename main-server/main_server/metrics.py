@@ -118,6 +118,10 @@ class Metrics:
         """`count` is asked at each scrape how many things of `kind` ("junk_frames", ...) were ever thrown away."""
         self._asked.counts[kind] = count
 
+    def register_breaker(self, port: str, engine: str, state: Callable[[], float]) -> None:
+        """`state` is asked at each scrape: 0 = the engine is asked, 1 = it is being tried, 2 = it is left alone."""
+        self._asked.breakers[port, engine] = state
+
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The exposition and its content type, in the dialect that an Accept header asks for."""
         encode, content_type = choose_encoder(accept)
@@ -156,6 +160,7 @@ class _Asked(Collector):
     def __init__(self) -> None:
         self.depths: dict[str, Callable[[], float]] = {}
         self.counts: dict[str, Callable[[], float]] = {}
+        self.breakers: dict[tuple[str, str], Callable[[], float]] = {}
 
     def collect(self) -> Iterable[Metric]:
         depths = GaugeMetricFamily("zhiyin_queue_depth", "Entries that wait in a queue.", labels=("queue",))
@@ -164,4 +169,9 @@ class _Asked(Collector):
         counts = CounterMetricFamily("zhiyin_discarded", "Things thrown away, by kind.", labels=("kind",))
         for kind, count in self.counts.items():
             counts.add_metric((kind,), count())
-        return depths, counts
+        breakers = GaugeMetricFamily(
+            "zhiyin_engine_breaker_state", "0 asked, 1 being tried, 2 left alone.", labels=("port", "engine")
+        )
+        for named, state in self.breakers.items():
+            breakers.add_metric(named, state())
+        return depths, counts, breakers

@@ -17,6 +17,10 @@ from main_server.device.addresses import checked_public_url
 from tts_server.settings import TtsServerSettings
 
 PREFIX = "ZHIYIN_"
+SEVERAL = "|"
+"""Between the entries of a list; the first one is preferred."""
+OFFLINE = "offline"
+"""The offline brain, as the last entry of ZHIYIN_LLM_URL."""
 
 
 class SettingsError(ZhiyinError):
@@ -29,6 +33,15 @@ def _engine_address(value: str) -> str:
     if re.fullmatch(r"auto|local:[a-z0-9_-]+|openai\+https?://\S+", value):
         return value.rstrip("/")
     raise ValueError("use auto, local:NAME, or openai+http://HOST/v1")
+
+
+def _engine_addresses(value: str) -> str:
+    return SEVERAL.join(_engine_address(each) for each in entries_of(value))
+
+
+def _model_addresses(value: str) -> str:
+    *first, last = entries_of(value)
+    return SEVERAL.join([*map(_web_address, first), last if last == OFFLINE else _web_address(last)])
 
 
 def _local_only(value: str) -> str:
@@ -56,7 +69,8 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
-EngineAddress = Annotated[str, AfterValidator(_engine_address)]
+EngineAddress = Annotated[str, AfterValidator(_engine_addresses)]
+ModelAddress = Annotated[str, AfterValidator(_model_addresses)]
 LocalOnly = Annotated[str, AfterValidator(_local_only)]
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
@@ -90,8 +104,8 @@ class Settings(BaseSettings):
     tts_voice: str = Field("", description="Voice name: alloy, ... there; an espeak-ng voice such as en-gb here.")
     tts_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
 
-    llm_url: WebAddress | None = Field(
-        None, description="Any OpenAI-compatible server, such as http://HOST:11434/v1; empty = the offline brain."
+    llm_url: ModelAddress | None = Field(
+        None, description="Any OpenAI-compatible server, such as http://HOST:11434/v1; empty or offline = the built-in."
     )
     llm_model: str = Field("", description="Model name there; needed with ZHIYIN_LLM_URL.")
     llm_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
@@ -121,9 +135,14 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError("The file .env is not UTF-8 text: save it again as UTF-8.") from None
     except ValidationError as error:
         raise SettingsError("\n".join(_sentence(problem) for problem in error.errors())) from None
-    if settings.llm_url and not settings.llm_model:
+    if settings.llm_url not in (None, OFFLINE) and not settings.llm_model:
         raise SettingsError("ZHIYIN_LLM_MODEL is empty: name the model that the server at ZHIYIN_LLM_URL should use.")
     return settings
+
+
+def entries_of(value: str) -> list[str]:
+    """A list as people type it, "http://a/v1 | http://b/v1", in its entries."""
+    return [each.strip() for each in value.split(SEVERAL)]
 
 
 def unknown_settings() -> list[str]:

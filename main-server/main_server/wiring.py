@@ -19,7 +19,7 @@ from contracts.hearing import Hearing
 from contracts.language_model import LanguageModel
 from contracts.speech import Synthesizer, VoiceChoice, one
 from contracts.transcription import Transcriber
-from main_server import engines
+from main_server import engine_lists, engines
 from main_server.api.readiness import Readiness
 from main_server.conversation.closing import closing
 from main_server.conversation.ports import Channel
@@ -131,7 +131,7 @@ class House:
         """Loads it and, where that costs nothing, has it say a word: a voice of the wrong name must not wait until
         somebody talks."""
         await self.voice.engine.warm()
-        if self.settings.tts.startswith(engines.REMOTE):
+        if engines.REMOTE in self.settings.tts:
             return
         choice = VoiceChoice(voice=self.settings.tts_voice)
         async with closing(self.voice.engine.speak(one("a"), choice)) as pieces:
@@ -150,9 +150,11 @@ async def build(settings: Settings) -> House:
     recorder = Recorder(database)
     metrics = Metrics(version("zhiyin"))
     readiness = Readiness()
-    chosen_recogniser = engines.recogniser(settings)
-    chosen_model = engines.model(settings)
-    chosen_voice = engines.voice(settings)
+    chosen_recogniser = engine_lists.recogniser(settings)
+    chosen_model = engine_lists.model(settings)
+    chosen_voice = engine_lists.voice(settings)
+    for chosen in (chosen_recogniser, chosen_model, chosen_voice):
+        engine_lists.expose(chosen.engine, readiness, metrics)
     spare = engines.spare_voice()
     hearing = LocalHearing(Dispatch(chosen_recogniser.engine), SileroModel())
     health = EngineHealth(readiness)
@@ -173,8 +175,8 @@ async def build(settings: Settings) -> House:
             channel=channel,
             hearing=hearing,
             engines=Engines(
-                model=chosen_model.engine,
-                voice=OpusVoice(chosen_voice.engine, choice, downlink, cache),
+                model=engine_lists.for_session(chosen_model.engine),
+                voice=OpusVoice(engine_lists.for_session(chosen_voice.engine), choice, downlink, cache),
                 spare_voice=OpusVoice(spare, VoiceChoice(), downlink, cache),
                 recogniser=chosen_recogniser.engine.name,
             ),

@@ -58,6 +58,7 @@ def test_every_metric_is_documented_with_its_type_and_labels() -> None:
             built[family.name] = (family.type, labels)
     built["zhiyin_queue_depth"] = ("gauge", ("queue",))
     built["zhiyin_discarded"] = ("counter", ("kind",))
+    built["zhiyin_engine_breaker_state"] = ("gauge", ("port", "engine"))
     built["zhiyin_build"] = ("info", ("version",))
     if sys.platform != "linux":  # the process's own figures come from /proc
         documented = {name: row for name, row in documented.items() if not name.startswith("process_")}

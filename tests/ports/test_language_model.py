@@ -15,6 +15,8 @@ from fakes.chat_server import Answer, ChatServer, tool_call
 from main_server.brain.offline import OfflineBrain
 from main_server.brain.openai_model import OpenAIModel
 from main_server.conversation.history import History
+from main_server.failover.line import Line
+from main_server.failover.streams import FailoverModel
 
 SET_VOLUME = ToolSpec(
     "self_audio_speaker_set_volume",
@@ -46,7 +48,7 @@ class Home:
             self.server.say(Answer([], deltas=deltas, finish_reason="tool_calls"), Answer(["It is at 50."]))
 
 
-@pytest.fixture(params=["openai", "offline"])
+@pytest.fixture(params=["openai", "offline", "failover"])
 async def home(request: pytest.FixtureRequest) -> AsyncIterator[Home]:
     if request.param == "offline":
         brain = OfflineBrain()
@@ -54,7 +56,9 @@ async def home(request: pytest.FixtureRequest) -> AsyncIterator[Home]:
         await brain.close()
         return
     async with ChatServer() as server:
-        model = OpenAIModel(server.url, "tiny")
+        model: LanguageModel = OpenAIModel(server.url, "tiny")
+        if request.param == "failover":
+            model = FailoverModel(Line("model", [OpenAIModel("http://127.0.0.1:9/v1", "down"), model]))
         yield Home(model, server)
         await model.close()
 

@@ -11,11 +11,13 @@ from contracts.audio import Pcm
 from contracts.speech import Synthesizer, VoiceChoice, one
 from fakes.speech_server import Speech, SpeechServer
 from fakes.speech_service import speech_service
+from main_server.failover.line import Line
+from main_server.failover.streams import FailoverSynthesizer
 from sound.level import rms_dbfs
 from tts_server.engines.espeak import EspeakSynthesizer
 from tts_server.engines.openai import OpenAISynthesizer
 
-HOMES = ["espeak", "openai pcm", "openai wav", "socket pcm", "socket wav"]
+HOMES = ["espeak", "openai pcm", "openai wav", "socket pcm", "socket wav", "failover"]
 PLAIN = VoiceChoice()
 LONG_S = 20.0
 
@@ -30,6 +32,12 @@ async def home(name: str) -> AsyncIterator[Synthesizer]:
             remote = OpenAISynthesizer(url, "a-token", response_format=name.removeprefix("socket "))
             yield remote
             await remote.close()
+        return
+    if name == "failover":
+        down = OpenAISynthesizer("http://127.0.0.1:9/v1")
+        several = FailoverSynthesizer(Line("voice", [down, EspeakSynthesizer()]), ("alloy", ""))
+        yield several
+        await several.close()
         return
     async with SpeechServer() as server:
         server.say(Speech(chunk_bytes=3333))

@@ -1,4 +1,4 @@
-"""What every Transcriber promises, on both of its homes: a child process, and a server over HTTP."""
+"""What every Transcriber promises, on all of its homes: a child process, a server over HTTP, and a list."""
 
 import asyncio
 import os
@@ -18,6 +18,8 @@ from contracts.errors import EngineTimeout, EngineUnavailable
 from contracts.transcription import TranscriptionRequest
 from fakes.spoken import pcm, say, silence
 from fakes.transcription_server import Hears, TranscriptionServer
+from main_server.failover.line import Line
+from main_server.failover.transcriber import FailoverTranscriber
 
 SENTENCE = "what time is it"
 
@@ -46,9 +48,12 @@ async def server():
         yield server
 
 
-@pytest.fixture(params=["child", "openai"])
+@pytest.fixture(params=["child", "openai", "failover"])
 async def transcriber(request, server):
     transcriber = PocketsphinxTranscriber() if request.param == "child" else OpenAITranscriber(server.url)
+    if request.param == "failover":
+        down = OpenAITranscriber("http://127.0.0.1:9/v1")
+        transcriber = FailoverTranscriber(Line("recogniser", [down, transcriber]))
     await transcriber.warm()
     yield transcriber
     await transcriber.close()

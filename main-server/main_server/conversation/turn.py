@@ -292,7 +292,7 @@ class Turn:
             emotion=utterance.emotion if utterance else "",
             error_code=self.error_code,
             error_sentence=self.error_sentence,
-            recogniser=self.engines.recogniser if utterance else "",
+            recogniser=(utterance.recogniser or self.engines.recogniser) if utterance else "",
             model="" if self.scripted else self.engines.model.name,
             voice=self.engines.voice.name,
             prompt_tokens=self._usage.prompt_tokens,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class OpusVoice:
                     made.append(packet)
                 yield packet
         if self._cache is not None and 0 < len(made) <= keep_count:
-            self._cache.put(sentence, tuple(made))
+            self._cache.put(replace(sentence, voice=self.name), tuple(made))
 
     def _comes_again(self, sentence: Sentence) -> bool:
         return self._cache is not None and self._cache.comes_again(sentence)
@@ -73,6 +73,7 @@ class OpusVoice:
         encoded = 0
         async with closing(self._synthesizer.speak(one(text), self._choice)) as pieces:
             async for piece in pieces:
+                self.name = self._synthesizer.name  # of several, the one that speaks now
                 for frame in frames.push(piece):
                     yield encoder.encode(frame)
                     encoded += 1

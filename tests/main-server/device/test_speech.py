@@ -184,6 +184,17 @@ async def test_another_text_choice_format_or_voice_is_made_anew(other: str) -> N
     assert len(second.texts) == 1
 
 
+async def test_of_several_engines_the_one_that_spoke_is_named_and_remembered() -> None:
+    cache = OpusCache(100_000)
+    several = Speaker(cut(tone(600)), name="preferred")
+    voice = OpusVoice(several, PLAIN, DOWNLINK, cache)
+    several.name = "second"  # which took over while it spoke
+    await said(voice)
+    assert voice.name == "second"
+    assert cache.get(Sentence("preferred", PLAIN, DOWNLINK, "Hello.")) is None
+    assert cache.get(Sentence("second", PLAIN, DOWNLINK, "Hello.")) is not None
+
+
 async def test_only_what_was_made_completely_is_remembered() -> None:
     speaker = Speaker(cut(tone(600)), fails=True)
     cache = OpusCache(100_000)
