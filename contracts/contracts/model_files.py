@@ -40,7 +40,7 @@ def unusable(folder: Path, why: str, engine: str) -> EngineUnavailable:
 
 
 def try_in_a_process(module: str, arguments: Sequence[str], folder: Path, engine: str) -> None:
-    """Runs `python -m module arguments`, which loads the model in `folder`. Raises EngineUnavailable with its sentence."""
+    """Runs `python -m module arguments`, which loads the model in `folder`. Raises EngineUnavailable: its sentence."""
     try:
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],

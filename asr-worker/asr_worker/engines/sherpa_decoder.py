@@ -79,12 +79,12 @@ def _speakers(models: Path) -> SpeakerEncoder | None:
 
 
 def _tag(word: str) -> str:
-    """"<|zh|>" or "zh" to "zh"."""
+    """From "<|zh|>" or "zh" to "zh"."""
     return word.strip("<|> ").lower()
 
 
 def _emotion(word: str) -> str:
-    """SenseVoice's "<|HAPPY|>" to "happy"; "" for what it could not tell."""
+    """From SenseVoice's "<|HAPPY|>" to "happy"; "" for what it could not tell."""
     emotion = _tag(word)
     return "" if emotion == "emo_unknown" else emotion
 

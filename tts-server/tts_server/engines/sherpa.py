@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contracts.audio import BYTES_PER_SAMPLE, Pcm
 from contracts.errors import EngineTimeout, EngineUnavailable
@@ -22,7 +23,9 @@ from sound.resample import Resampler
 from tts_server.engines.base import amplified, has_words, sentences, split_long, without_signs
 from tts_server.engines.espeak import EspeakSynthesizer, script_runs
 from tts_server.engines.sherpa_files import voice_files
-from tts_server.engines.sherpa_voice import SherpaVoice
+
+if TYPE_CHECKING:
+    from tts_server.engines.sherpa_voice import SherpaVoice
 
 MAX_UNIT_CHARS = 120
 """A voice computes a whole sentence before its first sound: longer ones are cut after a clause."""
@@ -76,10 +79,10 @@ class SherpaSynthesizer:
                 voices = await self._loaded()
                 rate_hz = max(voice.sample_rate_hz for voice in voices.values())
                 for language, unit in _units(spoken, choice):
-                    async with aclosing(self._unit(voices.get(language), language, unit, choice)) as pieces:
-                        async with aclosing(_at_rate(pieces, rate_hz)) as resampled:
-                            async for pcm in resampled:
-                                yield pcm
+                    made = self._unit(voices.get(language), language, unit, choice)
+                    async with aclosing(_at_rate(made, rate_hz)) as pieces:
+                        async for pcm in pieces:
+                            yield pcm
 
     async def warm(self) -> None:
         """Loads the voices. Raises EngineUnavailable."""
@@ -95,6 +98,8 @@ class SherpaSynthesizer:
         return self._voices or await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
 
     def _load(self) -> dict[str, SherpaVoice]:
+        from tts_server.engines.sherpa_voice import SherpaVoice  # a library that most servers have no models for
+
         if not self._voices:
             self._voices = {language: SherpaVoice(files) for language, files in voice_files(self._models).items()}
         if not self._voices:
@@ -106,7 +111,7 @@ class SherpaSynthesizer:
     ) -> AsyncGenerator[Pcm, None]:
         if voice is None:
             elsewhere = self._other.speak(one(text), replace(choice, voice="", language=language))
-            async with aclosing(elsewhere) as pieces:  # type: ignore[type-var]  # a generator, as the port says
+            async with aclosing(elsewhere) as pieces:  # type: ignore[type-var]  # engines are generators
                 async for pcm in pieces:
                     yield pcm
             return
@@ -182,12 +187,13 @@ async def _heard(
         job.cancel()
 
 
-async def _at_rate(pieces: AsyncIterator[Pcm], rate_hz: int) -> AsyncGenerator[Pcm, None]:
-    """The same sound at one rate, piece by piece."""
+async def _at_rate(made: AsyncGenerator[Pcm, None], rate_hz: int) -> AsyncGenerator[Pcm, None]:
+    """The same sound at one rate, piece by piece; `made` is closed with it."""
     resampler: Resampler | None = None
-    async for piece in pieces:
-        resampler = resampler or Resampler(piece.sample_rate_hz, rate_hz)
-        if data := resampler.push(piece.data):
-            yield Pcm(data, rate_hz)
+    async with aclosing(made) as pieces:
+        async for piece in pieces:
+            resampler = resampler or Resampler(piece.sample_rate_hz, rate_hz)
+            if data := resampler.push(piece.data):
+                yield Pcm(data, rate_hz)
     if resampler is not None and len(rest := resampler.flush()) >= BYTES_PER_SAMPLE:
         yield Pcm(rest, rate_hz)

@@ -47,9 +47,7 @@ def _config(files: VoiceFiles) -> Any:
     shared = {"lexicon": files.lexicon, "data_dir": files.data_dir, "dict_dir": files.dict_dir, "tokens": tokens}
     model = sherpa_onnx.OfflineTtsModelConfig(num_threads=THREADS)
     if files.kind == "Matcha":
-        model.matcha = sherpa_onnx.OfflineTtsMatchaModelConfig(
-            acoustic_model=str(files.model), vocoder=extra, **shared
-        )
+        model.matcha = sherpa_onnx.OfflineTtsMatchaModelConfig(acoustic_model=str(files.model), vocoder=extra, **shared)
     elif files.kind == "Kokoro":
         model.kokoro = sherpa_onnx.OfflineTtsKokoroModelConfig(model=str(files.model), voices=extra, **shared)
     else:
