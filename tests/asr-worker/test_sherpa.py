@@ -41,6 +41,12 @@ def test_paraformer_is_told_from_sense_voice_by_its_words(tmp_path):
     assert heard(tmp_path).text == "现在几点"
 
 
+def test_whisper_tells_text_and_language(tmp_path):
+    tiny_models.whisper(tmp_path / "whisper", "good evening")
+    transcript = heard(tmp_path)
+    assert (transcript.text, transcript.language) == ("good evening", "en")
+
+
 def test_a_speaker_model_adds_a_voiceprint_of_length_one(tmp_path):
     tiny_models.sense_voice(tmp_path / "sensevoice")
     tiny_models.campplus(tmp_path / "campplus")

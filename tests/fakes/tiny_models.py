@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,6 +77,67 @@ def paraformer(folder: Path, sentence: str = "现在几点") -> Path:
     inputs = [_value("speech", _FLOAT, ["N", "T", _LFR_SIZE]), _value("speech_lengths", _INT32, ["N"])]
     outputs = [_value("logits", _FLOAT, ["N", "L", len(tokens)]), _value("token_num", _INT32, ["N"])]
     _write(folder, "model.int8.onnx", nodes, inputs, outputs, constants, metadata, tokens)
+    return folder
+
+
+def whisper(folder: Path, sentence: str = SENTENCE) -> Path:
+    """Hears `sentence`, in English, in everything: each step of its decoder knows its word by its position."""
+    words = [f" {word}" for word in sentence.split()]
+    ends = ["eot", "sot", "en", "zh", "translate", "transcribe", "blank", "no_speech", "no_timestamps"]
+    ids = {name: len(words) + at for at, name in enumerate(ends)}
+    width, context = len(words) + len(ends), 64
+    said = [ids["en"], 0, 0, *range(len(words))]  # row 0 tells the language, row 3 is the first after the prompt
+    table = _one_hot([*said, *[ids["eot"]] * (context - len(said))], width)
+    metadata = {
+        "n_mels": 80,
+        "n_text_layer": 1,
+        "n_text_ctx": context,
+        "n_text_state": 1,
+        "n_vocab": width,
+        "is_multilingual": 1,
+        "all_language_tokens": f"{ids['en']},{ids['zh']}",
+        "all_language_codes": "en,zh",
+        "sot_sequence": f"{ids['sot']},{ids['en']},{ids['transcribe']}",
+        "blank_id": ids["blank"],
+    } | {name: ids[name] for name in ("sot", "eot", "translate", "transcribe", "no_timestamps", "no_speech")}
+    caches = [("n_layer_cross_k", 1500), ("n_layer_cross_v", 1500)]
+    _write(
+        folder,
+        "tiny-encoder.int8.onnx",
+        [helper.make_node("Identity", ["nothing"], [name]) for name, _ in caches],
+        [_value("mel", _FLOAT, ["N", 80, "T"])],
+        [_value(name, _FLOAT, [1, 1, "T", 1]) for name, _ in caches],
+        {"nothing": np.zeros((1, 1, 1500, 1), np.float32)},
+        metadata,
+    )
+    own = ["in_n_layer_self_k_cache", "in_n_layer_self_v_cache"]
+    _write(
+        folder,
+        "tiny-decoder.int8.onnx",
+        [
+            helper.make_node("Shape", ["tokens"], ["shape"]),
+            helper.make_node("Gather", ["shape", "one"], ["count"], axis=0),
+            helper.make_node("Squeeze", ["offset", "first"], ["start"]),
+            helper.make_node("Add", ["start", "count"], ["end"]),
+            helper.make_node("Range", ["start", "end", "one"], ["positions"]),
+            helper.make_node("Gather", ["table", "positions"], ["logits"], axis=1),
+            *(helper.make_node("Identity", [name], [name.replace("in_", "out_")]) for name in own),
+        ],
+        [
+            _value("tokens", _INT64, ["N", "T"]),
+            *(_value(name, _FLOAT, [1, "N", context, 1]) for name in own),
+            *(_value(name, _FLOAT, [1, "N", length, 1]) for name, length in caches),
+            _value("offset", _INT64, [1]),
+        ],
+        [
+            _value("logits", _FLOAT, ["N", "T", width]),
+            *(_value(name.replace("in_", "out_"), _FLOAT, [1, "N", context, 1]) for name in own),
+        ],
+        {"table": table, "one": np.array(1, np.int64), "first": np.array([0], np.int64)},
+        {},
+    )
+    coded = [base64.b64encode(word.encode()).decode() for word in (*words, *ends)]
+    (folder / "tiny-tokens.txt").write_text("".join(f"{word} {at}\n" for at, word in enumerate(coded)))
     return folder
 
 

@@ -1,7 +1,7 @@
 """Recognisers on sherpa-onnx (SenseVoice, Whisper, Paraformer) on this machine's CPU, in a child process.
 
-sherpa-onnx lets the GIL go while it decodes, but ends its process over a file it dislikes: that must not be ours.
-This half never imports it (asr_worker.engines.sherpa_decoder does).
+sherpa-onnx holds the GIL while it takes in sound (not while it decodes), and ends its process over a file it dislikes:
+that must not be ours. This half never imports it (asr_worker.engines.sherpa_decoder does).
 """
 
 from __future__ import annotations
