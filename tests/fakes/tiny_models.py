@@ -214,6 +214,22 @@ def vits(folder: Path, language: str, rate_hz: int = VOICE_RATE_HZ, ms_per_char:
     return folder
 
 
+def piper(folder: Path) -> Path:
+    """The tiny VITS as Piper's voices are: phonemes for letters, three scales in one input."""
+    model = onnx.load(str(vits(folder, "en") / "model.onnx"))
+    told = {each.key: each.value for each in model.metadata_props} | {"comment": "piper", "frontend": ""}
+    helper.set_model_props(model, told)
+    del model.graph.input[2:]
+    model.graph.input.append(_value("scales", _FLOAT, [3]))
+    model.graph.node.insert(0, helper.make_node("Gather", ["scales", "second"], ["length_scale"], axis=0))
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "second"))
+    onnx.save(model, str(folder / "model.onnx"))
+    phonemes = ["_", "^", "$", " ", *",.?!", *"abcdefghijklmnopqrstuvwxyzəɪʊɛɔæʌɑɹŋθðʃʒɡˈˌː"]
+    (folder / "tokens.txt").write_text("".join(f"{each} {at}\n" for at, each in enumerate(phonemes)))
+    (folder / "espeak-ng-data").mkdir()
+    return folder
+
+
 def _one_hot(ids: Sequence[int], width: int) -> np.ndarray:
     rows: np.ndarray = np.eye(width, dtype=np.float32)[list(ids)][None]
     return rows

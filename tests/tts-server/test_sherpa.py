@@ -55,6 +55,21 @@ async def test_a_script_without_a_voice_of_its_own_is_spoken_by_espeak(tmp_path)
     assert len(sound) > 16_000 // 4
 
 
+async def test_a_voice_of_piper_speaks_the_phonemes_of_espeak(tmp_path):
+    tiny_models.piper(tmp_path / "voice-en")
+    assert "VITS" in SherpaSynthesizer.tried(tmp_path)
+    one_clause, _ = await heard(tmp_path, "good evening")
+    two_clauses, _ = await heard(tmp_path, "good evening, good evening!")
+    assert len(one_clause) > 16_000 // 4
+    assert len(two_clauses) == pytest.approx(2 * len(one_clause), rel=0.1)
+
+
+async def test_a_voice_that_cannot_read_and_has_no_phonemes_is_refused(tmp_path):
+    (tiny_models.piper(tmp_path / "voice-en") / "espeak-ng-data").rmdir()
+    with pytest.raises(EngineUnavailable, match="no sound"):
+        SherpaSynthesizer.tried(tmp_path)
+
+
 async def test_a_choice_of_speed_is_heard(tmp_path):
     tiny_models.vits(tmp_path / "voice-en", "en")
     slow, _ = await heard(tmp_path, "good evening", VoiceChoice(speed=0.5))

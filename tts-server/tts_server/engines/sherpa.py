@@ -21,7 +21,8 @@ from contracts.model_files import models_dir, try_in_a_process
 from contracts.speech import Synthesizer, VoiceChoice, one
 from sound.resample import Resampler
 from tts_server.engines.base import amplified, has_words, sentences, split_long, without_signs
-from tts_server.engines.espeak import EspeakSynthesizer, script_runs
+from tts_server.engines.espeak import EspeakSynthesizer, script_runs, units
+from tts_server.engines.espeak_library import library
 from tts_server.engines.sherpa_files import voice_files
 
 if TYPE_CHECKING:
@@ -117,9 +118,10 @@ class SherpaSynthesizer:
             return
         speaker = _speaker(choice.voice, voice)
         speed = min(max(choice.speed, SPEED_RANGE[0]), SPEED_RANGE[1])
+        phonemes = await _phonemes(text, language) if voice.wants_phonemes else []
 
         def work(hear: Callable[[bytes], bool]) -> None:
-            voice.say(text, speaker, speed, hear)
+            voice.say(text, speaker, speed, hear, phonemes)
 
         async with aclosing(_heard(self._thread, work)) as made:
             async for data in made:
@@ -132,6 +134,15 @@ def _units(text: str, choice: VoiceChoice) -> Iterator[tuple[str, str]]:
         for part in split_long(run, MAX_UNIT_CHARS):
             if has_words(part):
                 yield "zh" if chinese else "en", part.strip()
+
+
+async def _phonemes(text: str, language: str) -> list[str]:
+    """How espeak-ng reads the text, clause by clause, with the marks that Piper's voices breathe at."""
+    espeak = await library()
+    [unit, *_] = units(text, VoiceChoice(language=language), espeak.voices)
+    *clauses, last = await espeak.phonemes(text, unit.voice) or [""]
+    mark = text.rstrip()[-1:]
+    return [*(f"{clause}," for clause in clauses), last + (mark if mark in ".!?" else ".")] if last else []
 
 
 def _speaker(name: str, voice: SherpaVoice) -> int:

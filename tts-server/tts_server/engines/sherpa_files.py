@@ -16,7 +16,10 @@ Kind = Literal["Kokoro", "Matcha", "VITS"]
 
 @dataclass(frozen=True, slots=True)
 class VoiceFiles:
-    """`extra` is the vocoder of Matcha or the voices of Kokoro. Texts are comma-separated paths, "" = none."""
+    """`extra` is the vocoder of Matcha or the voices of Kokoro. Texts are comma-separated paths, "" = none.
+
+    `wants_phonemes`: it was trained on espeak-ng's phonemes (Piper) and cannot read.
+    """
 
     kind: Kind
     folder: Path
@@ -25,8 +28,7 @@ class VoiceFiles:
     extra: Path | None = None
     lexicon: str = ""
     rule_fsts: str = ""
-    data_dir: str = ""
-    dict_dir: str = ""
+    wants_phonemes: bool = False
 
 
 def voice_files(models: Path) -> dict[str, VoiceFiles]:
@@ -53,22 +55,18 @@ def files_in(folder: Path) -> VoiceFiles:
         model = first_like(folder, "model.int8.onnx", "model.onnx", "*.onnx")
     if model is None:
         raise unusable(folder, "its .onnx model is missing or empty", "sherpa")
+    lexicon = _joined(folder, "lexicon*.txt")
     return VoiceFiles(
         kind,
         folder,
         model,
         tokens,
         vocoder if kind == "Matcha" else voices,
-        lexicon=_joined(folder, "lexicon*.txt"),
+        lexicon=lexicon,
         rule_fsts=_joined(folder, "*.fst"),
-        data_dir=_subfolder(folder, "espeak-ng-data"),
-        dict_dir=_subfolder(folder, "dict"),
+        wants_phonemes=not lexicon and (folder / "espeak-ng-data").is_dir(),
     )
 
 
 def _joined(folder: Path, pattern: str) -> str:
     return ",".join(str(path) for path in sorted(folder.glob(pattern)))
-
-
-def _subfolder(folder: Path, name: str) -> str:
-    return str(folder / name) if (folder / name).is_dir() else ""

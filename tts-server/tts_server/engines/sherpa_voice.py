@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +31,25 @@ class SherpaVoice:
         except (RuntimeError, ValueError) as error:
             raise unusable(files.folder, "its files do not fit together or are damaged", "sherpa") from error
         self.sample_rate_hz: int = self._tts.sample_rate
+        self.wants_phonemes = files.wants_phonemes
         self.speakers: int = max(self._tts.num_speakers, 1)
 
-    def say(self, text: str, speaker: int, speed: float, hear: Hear) -> None:
-        """Every sentence is one piece."""
+    def say(self, text: str, speaker: int, speed: float, hear: Hear, phonemes: Sequence[str] = ()) -> None:
+        """Every sentence is one piece; so is every clause of `phonemes` (IPA), which replace the text."""
 
         def on_sound(samples: NDArray[np.float32], _progress: float) -> int:
             pcm = np.clip(np.rint(samples * 32767), -32768, 32767).astype("<i2").tobytes()
             return 1 if not pcm or hear(pcm) else 0
 
-        self._tts.generate(text, sid=speaker, speed=speed, callback=on_sound)
+        how = sherpa_onnx.GenerationConfig()
+        how.sid, how.speed = speaker, speed
+        how.phoneme_codepoints = [[ord(char) for char in unicodedata.normalize("NFD", each)] for each in phonemes]
+        self._tts.generate(text, how, callback=on_sound)
 
 
 def _config(files: VoiceFiles) -> Any:
     tokens, extra = str(files.tokens), str(files.extra)
-    shared = {"lexicon": files.lexicon, "data_dir": files.data_dir, "dict_dir": files.dict_dir, "tokens": tokens}
+    shared = {"lexicon": files.lexicon, "tokens": tokens}
     model = sherpa_onnx.OfflineTtsModelConfig(num_threads=THREADS)
     if files.kind == "Matcha":
         model.matcha = sherpa_onnx.OfflineTtsMatchaModelConfig(acoustic_model=str(files.model), vocoder=extra, **shared)
@@ -60,7 +65,11 @@ def _config(files: VoiceFiles) -> Any:
 
 if __name__ == "__main__":  # the trial of tts_server.engines.sherpa
     try:
-        SherpaVoice(files_in(Path(sys.argv[1]))).say("a 好", 0, 1.0, lambda _: True)
+        files = files_in(Path(sys.argv[1]))
+        pieces: list[bytes] = []
+        SherpaVoice(files).say("a 好", 0, 1.0, lambda pcm: pieces.append(pcm) is None, ["a"] * files.wants_phonemes)
+        if not pieces:
+            raise unusable(files.folder, "it makes no sound: it needs its lexicon.txt, or espeak-ng-data", "sherpa")
     except EngineError as refusal:
         sys.stdout.write(str(refusal))
         sys.exit(REFUSED)
