@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "main_server.store": {"contracts"},
     "main_server.api": {"main_server.store", "contracts"},
 }
-HEAVY = {"torch", "funasr", "modelscope", "cosyvoice", "pocketsphinx", "espeakng_loader"}
+HEAVY = {"torch", "funasr", "modelscope", "cosyvoice", "pocketsphinx", "espeakng_loader", "sherpa_onnx"}
 PURE_OUTSIDE = {"contracts": {"pydantic"}, "main_server.conversation": set()}
 
 

@@ -16,7 +16,10 @@ from contracts.transcription import Transcript
 MAX_WAITING = 16
 """Utterances that may wait for one engine; the next one is refused with EngineBusy."""
 
-DECODERS = {"pocketsphinx": "asr_worker.engines.pocketsphinx_decoder:PocketsphinxDecoder"}
+DECODERS = {
+    "pocketsphinx": "asr_worker.engines.pocketsphinx_decoder:PocketsphinxDecoder",
+    "sherpa": "asr_worker.engines.sherpa_decoder:SherpaDecoder",
+}
 """Engines of the worker process, imported when first asked for."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from contracts.errors import EngineUnavailable
@@ -21,14 +22,19 @@ RECOGNISERS = "zhiyin.transcribers"
 VOICES = "zhiyin.synthesizers"
 REMOTE = "openai+"
 NEEDS_ADDRESS = {"openai"}
+SHERPA = "sherpa"
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen(Generic[Engine]):
-    """An engine and one sentence that says what it is and what would be better."""
+    """An engine and one sentence that says what it is and what would be better.
+
+    `problem` is a sentence about the engine that should serve and cannot; "" = all is well.
+    """
 
     engine: Engine
     why: str
+    problem: str = ""
 
 
 def recogniser(settings: Settings) -> Chosen[Transcriber]:
@@ -37,11 +43,16 @@ def recogniser(settings: Settings) -> Chosen[Transcriber]:
         url = settings.asr.removeprefix(REMOTE)
         engine = _load(RECOGNISERS, "openai")(url, settings.asr_key.get_secret_value(), settings.asr_model)
         return Chosen(engine, f"{settings.asr_model} at {_without_query(url)} (ZHIYIN_ASR)")
-    name = "pocketsphinx" if settings.asr == "auto" else settings.asr.removeprefix("local:")
+    why, problem = _with_models(RECOGNISERS, settings.asr, models_dir(settings))
+    if why:
+        return Chosen(_load(RECOGNISERS, SHERPA)(), why)
+    name = "pocketsphinx" if settings.asr in ("auto", f"local:{SHERPA}") else settings.asr.removeprefix("local:")
     return Chosen(
         _local(RECOGNISERS, name, "ZHIYIN_ASR"),
-        "built-in, a few dozen English sentences; any OpenAI-compatible recogniser or, soon, SenseVoice hears "
-        "everything: docs/engines.md",
+        problem
+        or "built-in, a few dozen English sentences; SenseVoice's files in the models folder or any OpenAI-compatible "
+        "recogniser hear everything: docs/engines.md",
+        problem,
     )
 
 
@@ -65,10 +76,18 @@ def voice(settings: Settings, **openai_options: Any) -> Chosen[Synthesizer]:
         key = settings.tts_key.get_secret_value()
         engine = _load(VOICES, "openai")(url, key, settings.tts_model, **openai_options)
         return Chosen(engine, f"{settings.tts_model} at {_without_query(url)} (ZHIYIN_TTS)")
-    name = "espeak" if settings.tts == "auto" else settings.tts.removeprefix("local:")
+    why, problem = "", ""
+    if settings.tts != "auto" or _load(VOICES, SHERPA).understands(settings.tts_voice):  # else it is espeak-ng's name
+        why, problem = _with_models(VOICES, settings.tts, models_dir(settings))
+    if why:
+        return Chosen(_load(VOICES, SHERPA)(models_dir(settings)), why)
+    name = "espeak" if settings.tts in ("auto", f"local:{SHERPA}") else settings.tts.removeprefix("local:")
     return Chosen(
         _local(VOICES, name, "ZHIYIN_TTS"),
-        "built-in espeak-ng, English, Mandarin, Cantonese; any OpenAI-compatible voice sounds better: ZHIYIN_TTS",
+        problem
+        or "built-in espeak-ng, English, Mandarin, Cantonese; a voice in the models folder or any OpenAI-compatible "
+        "one sounds better: docs/engines.md",
+        problem,
     )
 
 
@@ -76,6 +95,27 @@ def spare_voice() -> Synthesizer:
     """The voice of apologies: it needs nothing but this machine."""
     engine: Synthesizer = _load(VOICES, "espeak")()
     return engine
+
+
+def models_dir(settings: Settings) -> Path:
+    """Where model files lie: ZHIYIN_MODELS_DIR, else `models` in the data folder."""
+    return (settings.models_dir or settings.data_dir / "models").resolve()
+
+
+def _with_models(group: str, address: str, models: Path) -> tuple[str, str]:
+    """What serves from the models folder, in words, or else what is wrong there; both "" when nothing should.
+
+    Loads the models once in a process of their own: seconds, before anybody talks.
+    """
+    if address not in ("auto", f"local:{SHERPA}"):
+        return "", ""
+    try:
+        found: str = _load(group, SHERPA).tried(models)
+    except EngineUnavailable as error:
+        return "", f"{error} The built-in engine serves meanwhile."
+    if not found and address != "auto":
+        return "", f"There is no model for it in {models}: docs/engines.md. The built-in engine serves meanwhile."
+    return found, ""
 
 
 def _local(group: str, name: str, setting: str) -> Any:

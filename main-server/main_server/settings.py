@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the main port listens on; `make run` uses 0.0.0.0.")
     port: int = Field(8000, ge=0, le=65535, description="The main port: devices, OTA, console, health.")
     data_dir: Path = Field(Path("data"), description="Everything Zhiyin keeps lies under this folder.")
+    models_dir: Path | None = Field(None, description="Model files for sherpa-onnx; empty = models in the data folder.")
     database_url: str = Field("", description="SQLAlchemy URL; empty = SQLite in the data folder.")
     public_url: PublicAddress | None = Field(
         None, description="Address boards shall use, when it is not the one they called (proxy, port mapping)."
@@ -95,11 +96,11 @@ class Settings(BaseSettings):
     hearing_url: LocalOnly = Field("local:", description="Where the ears run. local: = inside main-server.")
     fabric_url: LocalOnly = Field("local:", description="What carries speech work. local: = child processes here.")
 
-    asr: EngineAddress = Field("auto", description="Recogniser: auto, local:pocketsphinx, openai+http(s)://HOST/v1.")
+    asr: EngineAddress = Field("auto", description="Recogniser: auto, local:NAME, openai+http(s)://HOST/v1.")
     asr_model: str = Field("whisper-1", description="Model name for an OpenAI-compatible recogniser.")
     asr_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
 
-    tts: EngineAddress = Field("auto", description="Voice: auto, local:espeak, openai+http(s)://HOST/v1.")
+    tts: EngineAddress = Field("auto", description="Voice: auto, local:NAME, openai+http(s)://HOST/v1.")
     tts_model: str = Field("tts-1", description="Model name for an OpenAI-compatible voice.")
     tts_voice: str = Field("", description="Voice name: alloy, ... there; an espeak-ng voice such as en-gb here.")
     tts_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")

@@ -17,6 +17,7 @@ from contracts.errors import EngineError
 from contracts.events import Event, EventSink
 from contracts.hearing import Hearing
 from contracts.language_model import LanguageModel
+from contracts.model_files import MODELS_DIR
 from contracts.speech import Synthesizer, VoiceChoice, one
 from contracts.transcription import Transcriber
 from main_server import engine_lists, engines
@@ -143,6 +144,7 @@ async def build(settings: Settings) -> House:
     """Migrates the database and connects the parts. Raises ZhiyinError with a sentence for the owner."""
     if settings.opus != "auto":
         os.environ["ZHIYIN_OPUS"] = settings.opus  # sound reads it itself: the toy has no settings
+    os.environ[MODELS_DIR] = str(engines.models_dir(settings))  # for the recogniser's process
     backend_name()  # a machine without Opus must say so now
     url = settings.database_url or default_url(settings.data_dir)
     await migrate(url)
@@ -155,6 +157,8 @@ async def build(settings: Settings) -> House:
     chosen_voice = engine_lists.voice(settings)
     for chosen in (chosen_recogniser, chosen_model, chosen_voice):
         engine_lists.expose(chosen.engine, readiness, metrics)
+    for part, problem in (("recogniser files", chosen_recogniser.problem), ("voice files", chosen_voice.problem)):
+        readiness.note(part, problem)
     spare = engines.spare_voice()
     hearing = LocalHearing(Dispatch(chosen_recogniser.engine), SileroModel())
     health = EngineHealth(readiness)

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from contracts.audio import Pcm
 from contracts.speech import Synthesizer, VoiceChoice, one
+from fakes import tiny_models
 from fakes.speech_server import Speech, SpeechServer
 from fakes.speech_service import speech_service
 from main_server.failover.line import Line
@@ -16,14 +18,15 @@ from main_server.failover.streams import FailoverSynthesizer
 from sound.level import rms_dbfs
 from tts_server.engines.espeak import EspeakSynthesizer
 from tts_server.engines.openai import OpenAISynthesizer
+from tts_server.engines.sherpa import SherpaSynthesizer
 
-HOMES = ["espeak", "openai pcm", "openai wav", "socket pcm", "socket wav", "failover"]
+HOMES = ["espeak", "sherpa", "openai pcm", "openai wav", "socket pcm", "socket wav", "failover"]
 PLAIN = VoiceChoice()
 LONG_S = 20.0
 
 
 @asynccontextmanager
-async def home(name: str) -> AsyncIterator[Synthesizer]:
+async def home(name: str, folder: Path) -> AsyncIterator[Synthesizer]:
     if name == "espeak":
         yield EspeakSynthesizer()
         return
@@ -39,6 +42,12 @@ async def home(name: str) -> AsyncIterator[Synthesizer]:
         yield several
         await several.close()
         return
+    if name == "sherpa":
+        tiny_models.vits(folder / "voice-zh", "zh")
+        tiny_models.vits(folder / "voice-en", "en", rate_hz=22_050)
+        yield (sherpa := SherpaSynthesizer(folder))
+        await sherpa.close()
+        return
     async with SpeechServer() as server:
         server.say(Speech(chunk_bytes=3333))
         engine = OpenAISynthesizer(server.url, response_format=name.removeprefix("openai "))
@@ -47,8 +56,8 @@ async def home(name: str) -> AsyncIterator[Synthesizer]:
 
 
 @pytest.fixture(params=HOMES)
-async def synthesizer(request: pytest.FixtureRequest) -> AsyncIterator[Synthesizer]:
-    async with home(request.param) as synthesizer:
+async def synthesizer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Synthesizer]:
+    async with home(request.param, tmp_path) as synthesizer:
         yield synthesizer
 
 

@@ -1,4 +1,4 @@
-"""What every Transcriber promises, on all of its homes: a child process, a server over HTTP, and a list."""
+"""What every Transcriber promises, on all of its homes: child processes, a server over HTTP, and a list."""
 
 import asyncio
 import os
@@ -14,8 +14,11 @@ from asr_server import hearing
 from asr_worker.client import WorkerDeadlines
 from asr_worker.engines.openai import Deadlines, OpenAITranscriber
 from asr_worker.engines.pocketsphinx import PocketsphinxTranscriber
+from asr_worker.engines.sherpa import SherpaTranscriber
 from contracts.errors import EngineTimeout, EngineUnavailable
+from contracts.model_files import MODELS_DIR
 from contracts.transcription import TranscriptionRequest
+from fakes import tiny_models
 from fakes.spoken import pcm, say, silence
 from fakes.transcription_server import Hears, TranscriptionServer
 from main_server.failover.line import Line
@@ -48,9 +51,18 @@ async def server():
         yield server
 
 
-@pytest.fixture(params=["child", "openai", "failover"])
-async def transcriber(request, server):
-    transcriber = PocketsphinxTranscriber() if request.param == "child" else OpenAITranscriber(server.url)
+@pytest.fixture(params=["child", "sherpa", "openai", "failover"])
+async def transcriber(request, server, tmp_path, monkeypatch):
+    if request.param == "sherpa":
+        tiny_models.sense_voice(tmp_path / "sensevoice", SENTENCE)
+        monkeypatch.setenv(MODELS_DIR, str(tmp_path))
+    homes = {
+        "child": PocketsphinxTranscriber,
+        "sherpa": SherpaTranscriber,
+        "openai": lambda: OpenAITranscriber(server.url),
+        "failover": lambda: OpenAITranscriber(server.url),
+    }
+    transcriber = homes[request.param]()
     if request.param == "failover":
         down = OpenAITranscriber("http://127.0.0.1:9/v1")
         transcriber = FailoverTranscriber(Line("recogniser", [down, transcriber]))

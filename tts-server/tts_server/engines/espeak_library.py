@@ -24,6 +24,7 @@ _SYNCHRONOUS = 2
 _DO_NOT_EXIT = 0x8000
 _RATE, _PITCH = 1, 3
 _CHARACTER_POSITION, _UTF8 = 1, 1
+_IPA = 2
 _OK = 0
 _WORDS_PER_MINUTE = 175
 _WORDS_PER_MINUTE_RANGE = (80, 450)
@@ -74,6 +75,19 @@ class EspeakLibrary:
     def say(self, unit: Unit, hear: Hear) -> asyncio.Future[None]:
         """Speaks a unit, after those that were asked for before. The future raises EngineFailed."""
         return asyncio.get_running_loop().run_in_executor(_thread, self._say, unit, hear)
+
+    def phonemes(self, text: str, voice: str) -> asyncio.Future[list[str]]:
+        """How the text is spoken, in IPA, clause by clause. The future raises EngineFailed."""
+        return asyncio.get_running_loop().run_in_executor(_thread, self._phonemes, text, voice)
+
+    def _phonemes(self, text: str, voice: str) -> list[str]:
+        self._select(Unit(text, voice))
+        left = ctypes.c_void_p(ctypes.addressof(spelled := ctypes.create_string_buffer(text.encode())))
+        clauses: list[str] = []
+        while left.value and len(clauses) < len(spelled):
+            told = self._lib.espeak_TextToPhonemes(ctypes.byref(left), _UTF8, _IPA)
+            clauses.append((told or b"").decode(errors="replace").strip())
+        return [clause for clause in clauses if clause]
 
     def _say(self, unit: Unit, hear: Hear) -> None:
         self._select(unit)
@@ -168,6 +182,8 @@ def _declare(lib: ctypes.CDLL) -> None:
     lib.espeak_SetParameter.argtypes = [number, number, number]
     lib.espeak_ListVoices.argtypes = [ctypes.POINTER(_Voice)]
     lib.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
+    lib.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(address), number, number]
+    lib.espeak_TextToPhonemes.restype = text
     unsigned = ctypes.c_uint
     lib.espeak_Synth.argtypes = [text, ctypes.c_size_t, unsigned, number, unsigned, unsigned, address, address]
 
