@@ -19,6 +19,7 @@ from contracts.hearing import Hearing
 from contracts.language_model import LanguageModel
 from contracts.speech import Synthesizer, VoiceChoice, one
 from contracts.transcription import Transcriber
+from hearing_client.hearing import RemoteHearing
 from main_server import engines
 from main_server.api.readiness import Readiness
 from main_server.conversation.closing import closing
@@ -31,6 +32,7 @@ from main_server.device.gate import OpenGate
 from main_server.device.hub import DeviceHub
 from main_server.device.speech import OpusCache, OpusVoice
 from main_server.engine_health import EngineHealth
+from main_server.internal_token import internal_token
 from main_server.logs import LogEvents
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import Metrics
@@ -60,7 +62,7 @@ class House:
     readiness: Readiness
     hearing: Hearing
     hub: DeviceHub
-    recogniser: engines.Chosen[Transcriber]
+    recogniser: engines.Chosen[Transcriber] | engines.Chosen[RemoteHearing]
     model: engines.Chosen[LanguageModel]
     voice: engines.Chosen[Synthesizer]
     spare_voice: Synthesizer
@@ -150,11 +152,10 @@ async def build(settings: Settings) -> House:
     recorder = Recorder(database)
     metrics = Metrics(version("zhiyin"))
     readiness = Readiness()
-    chosen_recogniser = engines.recogniser(settings)
     chosen_model = engines.model(settings)
     chosen_voice = engines.voice(settings)
     spare = engines.spare_voice()
-    hearing = LocalHearing(Dispatch(chosen_recogniser.engine), SileroModel())
+    hearing, chosen_recogniser = _ears(settings, readiness)
     health = EngineHealth(readiness)
     listeners: tuple[EventSink, ...] = (recorder.on_event, metrics.on_event, LogEvents().on_event, health.on_event)
 
@@ -201,6 +202,22 @@ async def build(settings: Settings) -> House:
         voice=chosen_voice,
         spare_voice=spare,
     )
+
+
+def _ears(
+    settings: Settings, readiness: Readiness
+) -> tuple[Hearing, engines.Chosen[Transcriber] | engines.Chosen[RemoteHearing]]:
+    """The home of ZHIYIN_HEARING_URL, and what recognises there."""
+    if settings.hearing_url == "local:":
+        chosen = engines.recogniser(settings)
+        return LocalHearing(Dispatch(chosen.engine), SileroModel()), chosen
+    remote = RemoteHearing(settings.hearing_url, internal_token(settings))
+
+    async def check() -> str | None:
+        return remote.problem or None
+
+    readiness.add("ears", check)
+    return remote, engines.Chosen(remote, f"the ears at {settings.hearing_url} (ZHIYIN_HEARING_URL)")
 
 
 class StoreDirectory:
