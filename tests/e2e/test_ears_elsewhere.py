@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,7 +12,18 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from contracts.audio import OpusFormat, Pcm
+from contracts.hearing import HearingEvent, ListenMode, OpenHearing, SpeechStarted, Utterance
+from fakes.device_sound import packets
+from fakes.spoken import RATE_HZ, pcm, say, silence
 from fakes.whole_server import START_S, free_port, whole_server
+from hearing_client.hearing import RemoteHearing
+from sound.wav import wav_bytes
+
+SOUND = np.concatenate([silence(300), say("what time is it"), silence(900)])
 
 
 class Ears:
@@ -61,24 +73,66 @@ class Ears:
         return self.process.wait(30)
 
 
-def test_a_talk_goes_through_ears_in_another_process_and_survives_their_death(tmp_path: Path, a_question: str) -> None:
+@pytest.fixture
+def question(tmp_path: Path) -> str:
+    """A wav of a sentence that the built-in recogniser knows."""
+    path = tmp_path / "time.wav"
+    path.write_bytes(wav_bytes(Pcm(pcm(SOUND), RATE_HZ)))
+    return str(path)
+
+
+def test_a_talk_goes_through_ears_in_another_process_and_survives_their_death(tmp_path: Path, question: str) -> None:
     ears = Ears(tmp_path)
     ears.start()
     try:
         with whole_server(tmp_path, hearing_url=ears.url) as server:
-            [turn] = server.toy(a_question)
-            assert turn["stt"] and turn["reply"]
+            [turn] = server.toy(question)
+            assert turn["stt"] == "what time is it" and turn["reply"]
             assert 'zhiyin_hearing_events_total{kind="Utterance"} 1.0' in ears.get("/metrics")[1]
             assert server.rows("SELECT recogniser FROM turns")[-1]["recogniser"] == "pocketsphinx"
 
             ears.end(signal.SIGKILL)
-            [turn] = server.toy(a_question)
+            [turn] = server.toy(question)
             assert turn["reply"]
             assert server.rows("SELECT * FROM turns ORDER BY started_at")[-1]["error_code"] == "engine_unavailable"
             assert "cannot be reached" in server.get("/ready")[1]
 
             ears.start()
-            [turn] = server.toy(a_question)
+            [turn] = server.toy(question)
+            assert turn["stt"] == "what time is it"
             assert server.rows("SELECT * FROM turns ORDER BY started_at")[-1]["outcome"] == "completed"
+            assert "what time" not in server.log + (tmp_path / "ears.txt").read_text()
     finally:
         assert ears.end(signal.SIGTERM) == 0
+
+
+async def test_an_utterance_survives_the_kill_of_the_ears_in_its_middle(tmp_path: Path) -> None:
+    ears = Ears(tmp_path)
+    await asyncio.to_thread(ears.start)
+    hearing = RemoteHearing(ears.url)
+    events: asyncio.Queue[HearingEvent] = asyncio.Queue()
+    try:
+        session = await hearing.open(OpenHearing("s1", OpusFormat(), "en", endpointing="fixed:240"), events.put_nowait)
+        session.listen(ListenMode.AUTO)
+        sound = packets(SOUND)
+        session.packets(sound[:15])
+        async with asyncio.timeout(10):
+            started = await events.get()
+        assert isinstance(started, SpeechStarted)
+
+        ears.end(signal.SIGKILL)
+        session.packets(sound[15:])
+        await asyncio.to_thread(ears.start)
+
+        told = []
+        async with asyncio.timeout(20):
+            while not told or not isinstance(told[-1], Utterance):
+                told.append(await events.get())
+        assert told[-1].text == "what time is it"
+        assert told[-1].start_sample == started.start_sample
+        assert not any(isinstance(event, SpeechStarted) for event in told)
+        await session.close()
+        assert events.empty()
+    finally:
+        await hearing.close()
+        ears.end(signal.SIGTERM)
