@@ -152,6 +152,8 @@ async def serve(server: AsrServer, host: str, port: int, banner: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=128) as listening:
         listening.setblocking(False)
+        # Inherited by every connection: asyncio, unlike uvloop, would leave a report waiting for an acknowledgement.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         warming = asyncio.create_task(server.keep_warm())
         print(f"{banner}\n  ears         ws://{host}:{listening.getsockname()[1]}/hearing", flush=True)  # noqa: T201  # for people
         gc.collect()

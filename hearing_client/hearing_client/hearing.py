@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 CONNECT_S = 2.0
 SEND_S = 3.0
 PING_S = 2.0
-PONG_S = 3.0
+PONG_S = 5.0
 """A server that answers no ping for this long hangs; its sessions are opened anew."""
 
 FIRST_RETRY_S = 0.05

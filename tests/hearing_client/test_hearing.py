@@ -273,7 +273,7 @@ async def impostor(play: Callable[[ServerConnection], object]) -> AsyncIterator[
     async def handle(connection: ServerConnection) -> None:
         await play(connection)  # type: ignore[misc]
 
-    async with serve(handle, LOOPBACK, 0) as server:
+    async with serve(handle, LOOPBACK, 0, close_timeout=0.1) as server:
         yield f"ws://{LOOPBACK}:{next(iter(server.sockets)).getsockname()[1]}/hearing"
 
 
