@@ -127,7 +127,7 @@ class RemoteHearing:
             except TimeoutError:
                 self._trouble("it does not answer")
             except (OSError, WebSocketException) as error:
-                self._trouble(type(error).__name__)
+                self._trouble(str(error).rstrip(".") or type(error).__name__)
             if loop.time() - began_s > LONGEST_RETRY_S:
                 retry_s = FIRST_RETRY_S
             await asyncio.sleep(retry_s)

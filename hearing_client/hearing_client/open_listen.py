@@ -75,6 +75,7 @@ class OpenListen:
                 return True
             case HearingFailed():
                 self._told.clear()
+                self._forget_before(self.end)
                 return True
         if key in self._told:
             return False
@@ -92,7 +93,8 @@ class OpenListen:
                 return False
 
     def _forget_before(self, sample: int) -> None:
-        while self._packets and self.base + self._packets[0][1] <= sample:
+        # Also the packet in which it lies: the rest of a word must not begin another utterance.
+        while self._packets and self.base < sample:
             self._drop_first()
 
     def _drop_first(self) -> None:

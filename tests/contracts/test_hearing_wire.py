@@ -123,7 +123,8 @@ def test_the_page_tells_every_message_and_its_fields(name: str, messages: object
     code = {}
     for message in typing.get_args(messages):
         fields = {field.name: field for field in dataclasses.fields(message)}
-        code[fields.pop("type").default] = set(fields)
+        name_of = fields.pop("type").default
+        code[name_of] = set(fields)
     assert told == code
 
 

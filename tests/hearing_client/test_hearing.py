@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,8 +95,6 @@ async def as_told_in_process(mode: ListenMode) -> list[HearingEvent]:
 
 def timeless(events: list[HearingEvent]) -> list[HearingEvent]:
     """Without the times that a wall clock measured, and without the guesses, which depend on them."""
-    from dataclasses import replace
-
     plain = [replace(event, timings=HearingTimings()) if isinstance(event, Utterance) else event for event in events]
     return [event for event in plain if not isinstance(event, Pause)]
 

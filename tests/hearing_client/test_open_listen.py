@@ -68,8 +68,10 @@ def test_what_came_before_an_end_is_not_kept() -> None:
     for _ in range(10):
         kept.add(FRAME)
     kept.is_news(said(5000 + 4 * SAMPLES + 1))
-    assert kept.base == 5000 + 4 * SAMPLES
+    assert kept.base == 5000 + 5 * SAMPLES
     assert kept.end == 5000 + 10 * SAMPLES
+    kept.is_news(HearingFailed("engine_busy", "full"))
+    assert list(kept.packets()) == [] and kept.base == kept.end
 
 
 @pytest.mark.parametrize(
