@@ -115,6 +115,11 @@ class LocalHearingSession:
         self._listens = 0  # tells whether a listener has begun another listen while it was told of an event
         self._sound = _Sound()
 
+    @property
+    def sample(self) -> int:
+        """How many samples it has heard since it was opened: the offset of the next one."""
+        return self._sound.end
+
     def listen(self, mode: ListenMode) -> None:
         """Begins afresh: whatever was going on is dropped, without an event."""
         self.reset()

@@ -6,6 +6,7 @@ import argparse
 import errno
 import socket
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 
 from contracts.errors import ZhiyinError
@@ -18,11 +19,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=version("zhiyin"))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("serve", help="migrate the database and serve devices, OTA and console")
+    commands.add_parser("asr-server", help="the ears as a program of their own (ZHIYIN_HEARING_URL)")
     commands.add_parser("tts-server", help="serve only the voice, OpenAI-compatible, for a main-server elsewhere")
     if "toy" in (arguments or sys.argv[1:])[:1]:
         return _toy(parser, commands, arguments)
     commands.add_parser("toy", help="a board in software: talk to a server without hardware", add_help=False)
-    if parser.parse_args(arguments).command == "tts-server":
+    command = parser.parse_args(arguments).command
+    if command == "asr-server":
+        return _serve(_asr_server, "ASR_SERVER_")
+    if command == "tts-server":
         return _tts_server()
     return _serve()
 
@@ -38,8 +43,20 @@ def _toy(
     return run(parser.parse_args(arguments))
 
 
-def _serve() -> int:
+def _main_server(settings: Settings) -> None:
     from main_server.app import run  # seconds of imports that --help need not wait for
+
+    run(settings)
+
+
+def _asr_server(settings: Settings) -> None:
+    from main_server.asr_service import run_asr_server
+
+    run_asr_server(settings)
+
+
+def _serve(run: Callable[[Settings], None] = _main_server, port_of: str = "") -> int:
+    """`port_of` is what stands before HOST and PORT in the names of this program's settings."""
     from main_server.logs import configure_logging
 
     try:
@@ -56,7 +73,7 @@ def _serve() -> int:
         print(f"Zhiyin cannot start: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"Zhiyin cannot start: {_listening_problem(error, settings)}", file=sys.stderr)
+        print(f"Zhiyin cannot start: {_listening_problem(error, settings, port_of)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
@@ -91,14 +108,16 @@ def _tts_server() -> int:
     return 0
 
 
-def _listening_problem(error: OSError, settings: Settings) -> str:
-    where = f"{settings.host}:{settings.port}"
+def _listening_problem(error: OSError, settings: Settings, port_of: str) -> str:
+    host, port = (getattr(settings, f"{port_of}{part}".lower()) for part in ("HOST", "PORT"))
+    setting = f"ZHIYIN_{port_of}"
+    where = f"{host}:{port}"
     if error.errno == errno.EADDRINUSE:
-        return f"{where} is taken by another program. Stop it, or choose another port: ZHIYIN_PORT=8001."
+        return f"{where} is taken by another program. Stop it, or choose another port: {setting}PORT={port + 1}."
     if error.errno == errno.EACCES:
-        return f"{where} may not be used without special rights. Choose a port above 1023: ZHIYIN_PORT=8000."
+        return f"{where} may not be used without special rights. Choose a port above 1023: {setting}PORT=8000."
     if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
-        return f"{settings.host} is not an address of this machine. ZHIYIN_HOST=0.0.0.0 listens on all of them."
+        return f"{host} is not an address of this machine. {setting}HOST=0.0.0.0 listens on all of them."
     return f"{error}"
 
 

@@ -50,6 +50,13 @@ def _local_only(value: str) -> str:
     return value
 
 
+def _hearing_address(value: str) -> str:
+    parts = urlsplit(value)
+    if value == "local:" or (parts.scheme in ("ws", "wss") and parts.hostname and not parts.username):
+        return value
+    raise ValueError("use local:, or ws://HOST:PORT/hearing (wss://...) where `zhiyin asr-server` runs")
+
+
 def _endpointing(value: str) -> str:
     match = re.fullmatch(r"adaptive|fixed:(\d{1,4})", value)
     if match is None or (match[1] is not None and not 1 <= int(match[1]) <= 5000):
@@ -71,6 +78,7 @@ def _web_address(value: str) -> str:
 
 EngineAddress = Annotated[str, AfterValidator(_engine_addresses)]
 ModelAddress = Annotated[str, AfterValidator(_model_addresses)]
+HearingAddress = Annotated[str, AfterValidator(_hearing_address)]
 LocalOnly = Annotated[str, AfterValidator(_local_only)]
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
@@ -93,8 +101,17 @@ class Settings(BaseSettings):
     )
     claim: Literal["open"] = Field("open", description="open = any device may talk (the only mode of this version).")
 
-    hearing_url: LocalOnly = Field("local:", description="Where the ears run. local: = inside main-server.")
+    hearing_url: HearingAddress = Field(
+        "local:", description="Where the ears run: local: = inside main-server, or ws(s)://HOST:PORT/hearing."
+    )
     fabric_url: LocalOnly = Field("local:", description="What carries speech work. local: = child processes here.")
+
+    asr_server_host: str = Field("127.0.0.1", description="Address that `zhiyin asr-server` listens on.")
+    asr_server_port: int = Field(8010, ge=0, le=65535, description="Its port.")
+    internal_token: SecretStr = Field(
+        SecretStr(""),
+        description="What services on different machines show each other; empty = made in the data folder.",
+    )
 
     asr: EngineAddress = Field("auto", description="Recogniser: auto, local:NAME, openai+http(s)://HOST/v1.")
     asr_model: str = Field("whisper-1", description="Model name for an OpenAI-compatible recogniser.")

@@ -20,6 +20,7 @@ from contracts.language_model import LanguageModel
 from contracts.model_files import MODELS_DIR
 from contracts.speech import Synthesizer, VoiceChoice, one
 from contracts.transcription import Transcriber
+from hearing_client.hearing import RemoteHearing
 from main_server import engine_lists, engines
 from main_server.api.readiness import Readiness
 from main_server.conversation.closing import closing
@@ -32,6 +33,7 @@ from main_server.device.gate import OpenGate
 from main_server.device.hub import DeviceHub
 from main_server.device.speech import OpusCache, OpusVoice
 from main_server.engine_health import EngineHealth
+from main_server.internal_token import internal_token
 from main_server.logs import LogEvents
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import Metrics
@@ -61,7 +63,7 @@ class House:
     readiness: Readiness
     hearing: Hearing
     hub: DeviceHub
-    recogniser: engines.Chosen[Transcriber]
+    recogniser: engines.Chosen[Transcriber] | engines.Chosen[RemoteHearing]
     model: engines.Chosen[LanguageModel]
     voice: engines.Chosen[Synthesizer]
     spare_voice: Synthesizer
@@ -152,15 +154,14 @@ async def build(settings: Settings) -> House:
     recorder = Recorder(database)
     metrics = Metrics(version("zhiyin"))
     readiness = Readiness()
-    chosen_recogniser = engine_lists.recogniser(settings)
     chosen_model = engine_lists.model(settings)
     chosen_voice = engine_lists.voice(settings)
+    spare = engines.spare_voice()
+    hearing, chosen_recogniser = _ears(settings, readiness)
     for chosen in (chosen_recogniser, chosen_model, chosen_voice):
         engine_lists.expose(chosen.engine, readiness, metrics)
     for part, problem in (("recogniser files", chosen_recogniser.problem), ("voice files", chosen_voice.problem)):
         readiness.note(part, problem)
-    spare = engines.spare_voice()
-    hearing = LocalHearing(Dispatch(chosen_recogniser.engine), SileroModel())
     health = EngineHealth(readiness)
     listeners: tuple[EventSink, ...] = (recorder.on_event, metrics.on_event, LogEvents().on_event, health.on_event)
 
@@ -207,6 +208,22 @@ async def build(settings: Settings) -> House:
         voice=chosen_voice,
         spare_voice=spare,
     )
+
+
+def _ears(
+    settings: Settings, readiness: Readiness
+) -> tuple[Hearing, engines.Chosen[Transcriber] | engines.Chosen[RemoteHearing]]:
+    """The home of ZHIYIN_HEARING_URL, and what recognises there."""
+    if settings.hearing_url == "local:":
+        chosen = engine_lists.recogniser(settings)
+        return LocalHearing(Dispatch(chosen.engine), SileroModel()), chosen
+    remote = RemoteHearing(settings.hearing_url, internal_token(settings))
+
+    async def check() -> str | None:
+        return remote.problem or None
+
+    readiness.add("ears", check)
+    return remote, engines.Chosen(remote, f"the ears at {settings.hearing_url} (ZHIYIN_HEARING_URL)")
 
 
 class StoreDirectory:

@@ -30,6 +30,7 @@ from contracts.hearing import (
 )
 from contracts.transcription import Transcriber
 from fakes.device_sound import packets
+from fakes.hearing_home import on_a_socket
 from fakes.spoken import say, silence
 from fakes.transcriber import Line, ScriptedTranscriber
 
@@ -44,7 +45,7 @@ async def local(transcriber: Transcriber) -> AsyncIterator[Hearing]:
     yield LocalHearing(Dispatch(transcriber), SileroModel())
 
 
-HOMES: dict[str, Home] = {"local": local}
+HOMES: dict[str, Home] = {"local": local, "socket": on_a_socket}
 
 
 @pytest.fixture(params=list(HOMES))

@@ -1,0 +1,1 @@
+"""Ears in another process: contracts.hearing over a WebSocket to asr-server."""
