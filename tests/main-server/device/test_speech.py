@@ -189,7 +189,8 @@ async def test_of_several_engines_the_one_that_spoke_is_named_and_remembered() -
     several = Speaker(cut(tone(600)), name="preferred")
     voice = OpusVoice(several, PLAIN, DOWNLINK, cache)
     several.name = "second"  # which took over while it spoke
-    await said(voice)
+    for _ in range(3):
+        await said(voice)
     assert voice.name == "second"
     assert cache.get(Sentence("preferred", PLAIN, DOWNLINK, "Hello.")) is None
     assert cache.get(Sentence("second", PLAIN, DOWNLINK, "Hello.")) is not None
