@@ -204,21 +204,24 @@ class ChildProcess:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """SIGTERM, after STOP_TIMEOUT_S SIGKILL; returns when the process is gone and its pipes are closed."""
+    """SIGTERM, after STOP_TIMEOUT_S SIGKILL; returns when the process is gone and its pipes are closed.
+
+    asyncio.wait, not asyncio.timeout: this runs in a task that is being cancelled, where Python 3.11.2 (Debian 12)
+    raises CancelledError instead of TimeoutError, and the process would live on.
+    """
     assert process.stdin is not None and process.stdout is not None
     process.stdin.close()
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
-    try:
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-    with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(STOP_TIMEOUT_S):
-            await process.stdout.read()
-            await process.stdin.wait_closed()
+    gone = asyncio.ensure_future(process.wait())
+    await asyncio.wait({gone}, timeout=STOP_TIMEOUT_S)
+    if not gone.done():
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await gone
+    closed = asyncio.gather(process.stdout.read(), process.stdin.wait_closed(), return_exceptions=True)
+    await asyncio.wait({closed}, timeout=STOP_TIMEOUT_S)
+    closed.cancel()
 
 
 async def serve_parent(handler: Handler) -> None:
