@@ -221,6 +221,8 @@ class Session:
             self._greeting = asyncio.get_running_loop().call_later(GREET_AFTER_S, self._greet)
 
     async def _heard(self, utterance: Utterance) -> None:
+        if utterance.truncated:
+            log.info("utterance was cut at its longest length", extra=self._ids())
         await self._stop_turn()
         self._begin_turn("speech", utterance.text, utterance=utterance)
 
