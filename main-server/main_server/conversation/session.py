@@ -6,11 +6,10 @@ import asyncio
 import itertools
 import logging
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from contracts.audio import OpusPacket
 from contracts.errors import EngineFailed
-from contracts.events import EventSink, SessionClosed, SessionOpened, Stage, StageReached
+from contracts.events import EventSink, Stage
 from contracts.hearing import (
     Hearing,
     HearingEvent,
@@ -24,6 +23,7 @@ from contracts.hearing import (
     SpeechStarted,
     Utterance,
 )
+from main_server.conversation.chronicle import Chronicle
 from main_server.conversation.history import History
 from main_server.conversation.inbox import Inbox
 from main_server.conversation.phrases import (
@@ -44,23 +44,15 @@ from main_server.conversation.ports import (
     ListenStart,
     ListenStop,
 )
+from main_server.conversation.quiet import KEEP_ALIVE_S, Quiet
 from main_server.conversation.role import Role
 from main_server.conversation.turn import Engines, Turn
+from main_server.conversation.waking import Waking
 
 log = logging.getLogger(__name__)
 
 STOP_TURN_S = 3.0
 """How long a cancelled turn may take to close its requests before the next one begins anyway."""
-
-KEEP_ALIVE_S = 100.0
-"""A device takes a channel on which the server sent nothing for 120 s for dead (PROTOCOL 2.8)."""
-
-GREET_AFTER_S = 0.3
-"""A stock board sends `listen start` right behind `detect`; one that does not is greeted after this."""
-
-
-WOKEN = "…"
-"""Stands for a wake word that the device did not name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +84,9 @@ class Session:
     _turn: Turn | None = None
     _turn_task: asyncio.Task[None] | None = None
     _turn_numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
-    _woken_by: str = ""
-    _greeting: asyncio.TimerHandle | None = None
-    _quiet_since_s: float = 0.0
-    _speech_under_way: bool = False
-    _waited_for_speech: bool = False
+    _chronicle: Chronicle = field(init=False)
+    _waking: Waking = field(default_factory=Waking)
+    _quiet: Quiet = field(init=False)
     _puzzled: bool = False  # the last turn was "I did not catch that"
     _language: str = "zh"  # of what was said last: the toy says unasked things in it
     _talks: int = 0  # so that set phrases take turns
@@ -105,6 +95,8 @@ class Session:
     def __post_init__(self) -> None:
         self._language = self.role.language[:2] or self._language
         self._history = History(self.role.persona, max_turns=self.role.history_turns)
+        self._chronicle = Chronicle(self.channel, self.emit)
+        self._quiet = Quiet(self.limits.idle_s)
 
     # -- called by the device side; never blocks -----------------------------------------------------------------
 
@@ -131,11 +123,11 @@ class Session:
     async def run(self) -> None:
         """Serves the device until its channel closes."""
         self._settle()
-        self._tell_opened()
+        self._chronicle.opened()
         try:
             await self._serve()
         finally:
-            self._tell_closed()
+            self._chronicle.closed(self._closing or CloseReason.FAILED)
 
     async def _serve(self) -> None:
         self._ears = await self.hearing.open(
@@ -158,7 +150,7 @@ class Session:
                 else:
                     await self._handle(event)
         finally:
-            self._forget_waking()
+            self._waking.forget()
             await self._stop_turn()
             await self._ears.close()
 
@@ -177,10 +169,10 @@ class Session:
             case Abort():
                 await self._aborted()
             case SpeechStarted():
-                self._speech_under_way = True
-                self._tell(Stage.SPEECH_STARTED)
+                self._quiet.speech_under_way = True
+                self._chronicle.reached(Stage.SPEECH_STARTED)
             case Pause():
-                self._tell(Stage.PAUSED)
+                self._chronicle.reached(Stage.PAUSED)
             case SpeechResumed():
                 pass  # the utterance goes on; drafts will care
             case Utterance():
@@ -188,7 +180,9 @@ class Session:
             case NothingHeard(reason):
                 self._heard_nothing(reason)
             case HearingFailed(code, message, engine):
-                log.warning("recogniser failed", extra={**self._ids(), "code": code, "engine": engine, "why": message})
+                log.warning(
+                    "recogniser failed", extra={**self._chronicle.ids, "code": code, "engine": engine, "why": message}
+                )
                 await self._stop_turn()
                 self._begin_turn("speech", "", failure=EngineFailed(message, engine=engine, code=code))
             case CloseReason():
@@ -198,14 +192,14 @@ class Session:
         self._mode = mode
         if self._turn is not None and not self._is_preface(self._turn, mode):
             await self._stop_turn()
-        if self._woken_by:
+        if self._waking.word:
             self._greet()
         if self._turn is None or mode is ListenMode.REALTIME:
             self._hear().listen(mode)
         self._settle()
 
     async def _aborted(self) -> None:
-        self._forget_waking()
+        self._waking.forget()
         await self._stop_turn()
         self._hear_afresh()
         self._settle()
@@ -216,13 +210,11 @@ class Session:
         if text.strip() and not is_wake_word(text, self.role.wake_words):
             self._begin_turn("text", text)
         elif self.role.greet:
-            self._forget_waking()
-            self._woken_by = text.strip() or WOKEN
-            self._greeting = asyncio.get_running_loop().call_later(GREET_AFTER_S, self._greet)
+            self._waking.wake(text.strip(), self._greet)
 
     async def _heard(self, utterance: Utterance) -> None:
         if utterance.truncated:
-            log.info("utterance was cut at its longest length", extra=self._ids())
+            log.info("utterance was cut at its longest length", extra=self._chronicle.ids)
         await self._stop_turn()
         self._begin_turn("speech", utterance.text, utterance=utterance)
 
@@ -231,22 +223,17 @@ class Session:
         self._settle()
         if reason != "rejected" or self._turn is not None:
             return
-        log.info("speech was not understood", extra=self._ids())
+        log.info("speech was not understood", extra=self._chronicle.ids)
         if not self._puzzled:
             self._begin_turn("speech", "", scripted=not_understood(self._language))
             self._puzzled = True
 
     def _greet(self) -> None:
-        if self._woken_by and self._turn is None and self._closing is None:
-            self._language = language_of(self._woken_by) or self._language
-            self._begin_turn("wake", self._woken_by, scripted=greeting(self._language, self._talks))
-        self._forget_waking()
-
-    def _forget_waking(self) -> None:
-        self._woken_by = ""
-        if self._greeting is not None:
-            self._greeting.cancel()
-            self._greeting = None
+        word = self._waking.word
+        self._waking.forget()
+        if word and self._turn is None and self._closing is None:
+            self._language = language_of(word) or self._language
+            self._begin_turn("wake", word, scripted=greeting(self._language, self._talks))
 
     def _hear_afresh(self) -> None:
         """Drops what was being heard. In realtime mode no new `listen start` will come, so it goes on listening."""
@@ -257,11 +244,9 @@ class Session:
 
     def _grown_quiet(self) -> None:
         """Nothing happened for `idle_s`: say goodbye if the device is listening, else just close."""
-        if self._speech_under_way and not self._waited_for_speech:  # in the middle of a long sentence, once
+        if self._quiet.wait_for_speech(asyncio.get_running_loop().time()):
             self.channel.keep_alive()
-            self._settle(speech_under_way=True)
-            self._waited_for_speech = True
-        elif self._mode in (ListenMode.AUTO, ListenMode.REALTIME) and not self._speech_under_way:
+        elif self._mode in (ListenMode.AUTO, ListenMode.REALTIME) and not self._quiet.speech_under_way:
             self._begin_turn("idle", "", scripted=idle_goodbye(self._language, self._talks), last=CloseReason.IDLE)
         else:
             self._close(CloseReason.IDLE)
@@ -297,7 +282,7 @@ class Session:
             failure=failure,
             ends_conversation=last is not None,
         )
-        self._speech_under_way = False
+        self._quiet.speech_under_way = False
         self._puzzled = False
         if self._mode is not ListenMode.REALTIME:
             self._hear().reset()  # the device's microphone is off while it speaks; stray packets are nobody's words
@@ -338,68 +323,26 @@ class Session:
         """The next event, or None when the session has been quiet for too long."""
         loop = asyncio.get_running_loop()
         while True:
-            quiet_at_s = self._quiet_since_s + self.limits.idle_s
             silent_at_s = self.channel.last_sent_s + KEEP_ALIVE_S
             try:
-                async with asyncio.timeout_at(min(quiet_at_s, silent_at_s)):
+                async with asyncio.timeout_at(min(self._quiet.ends_s, silent_at_s)):
                     return await self._inbox.get()
             except TimeoutError:
                 if silent_at_s <= loop.time():
                     self.channel.keep_alive()
                 if self._turn is not None:
                     self._settle()
-                elif self._quiet_since_s + self.limits.idle_s <= loop.time():
+                elif self._quiet.ends_s <= loop.time():
                     return None
 
     def _hear(self) -> HearingSession:
         assert self._ears is not None, "ears are opened before the first event is handled"
         return self._ears
 
-    def _settle(self, *, speech_under_way: bool = False) -> None:
-        self._quiet_since_s = asyncio.get_running_loop().time()
-        self._speech_under_way = speech_under_way
-        self._waited_for_speech = False
+    def _settle(self) -> None:
+        self._quiet.settle(asyncio.get_running_loop().time())
 
     def _close(self, reason: CloseReason) -> None:
         self._closing = self._closing or reason
         self.channel.close(reason)
         self._inbox.put(reason)
-
-    def _tell(self, stage: Stage) -> None:
-        self.emit(
-            StageReached(
-                at_s=asyncio.get_running_loop().time(),
-                device_id=self.channel.device_id,
-                session_id=self.channel.session_id,
-                turn_id="",
-                stage=stage,
-            )
-        )
-
-    def _tell_opened(self) -> None:
-        channel = self.channel
-        self.emit(
-            SessionOpened(
-                at_s=asyncio.get_running_loop().time(),
-                device_id=channel.device_id,
-                session_id=channel.session_id,
-                client_id=channel.client_id,
-                transport=channel.transport,
-                firmware=channel.firmware,
-                board=channel.board,
-                opened_at=datetime.now(UTC),
-            )
-        )
-
-    def _tell_closed(self) -> None:
-        self.emit(
-            SessionClosed(
-                at_s=asyncio.get_running_loop().time(),
-                device_id=self.channel.device_id,
-                session_id=self.channel.session_id,
-                reason=self._closing or CloseReason.FAILED,
-            )
-        )
-
-    def _ids(self) -> dict[str, str]:
-        return {"device_id": self.channel.device_id, "session_id": self.channel.session_id}
