@@ -149,6 +149,11 @@ class Endpointing:
         return self._sample(self._end)
 
     @property
+    def revision(self) -> int:
+        """Of the open utterance."""
+        return self._revision
+
+    @property
     def idle(self) -> bool:
         """No utterance is open."""
         return self._state is _State.IDLE
