@@ -24,6 +24,7 @@ from asr_server.voice_activity import SileroModel
 from contracts.audio import OpusFormat, OpusPacket
 from contracts.hearing import Hearing, HearingEvent, HearingSession, ListenMode, OpenHearing, Utterance
 from hearing_client.hearing import RemoteHearing
+from serving.access import Access
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
@@ -137,6 +138,6 @@ async def asr_server() -> AsyncIterator[str]:
 
 if __name__ == "__main__":
     if SERVE in sys.argv:
-        run(AsrServer(ScriptedTranscriber(shared=True), ""), "127.0.0.1", 0, "bench")
+        run(AsrServer(ScriptedTranscriber(shared=True), Access(trust_this_machine=True)), "127.0.0.1", 0, "bench")
     else:
         asyncio.run(main())

@@ -15,6 +15,7 @@ HOMES = {
     "sound": ROOT / "sound",
     "engine_http": ROOT / "engine_http",
     "hearing_client": ROOT / "hearing_client",
+    "serving": ROOT / "serving",
     "main_server": ROOT / "main-server",
     "asr_server": ROOT / "asr-server",
     "asr_worker": ROOT / "asr-worker",
@@ -28,9 +29,10 @@ ALLOWED: dict[str, set[str]] = {
     "sound": {"contracts"},
     "engine_http": {"contracts"},
     "hearing_client": {"contracts", "sound"},
-    "asr_server": {"contracts", "sound"},
-    "asr_worker": {"contracts", "sound", "engine_http"},
-    "tts_server": {"contracts", "sound", "engine_http"},
+    "serving": {"contracts"},
+    "asr_server": {"contracts", "sound", "serving"},
+    "asr_worker": {"contracts", "sound", "engine_http", "serving"},
+    "tts_server": {"contracts", "sound", "engine_http", "serving"},
     "toy": {"contracts", "sound"},
     "main_server.conversation": {"contracts"},
     "main_server.device": {"main_server.conversation", "contracts", "sound"},
@@ -38,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "main_server.memory": {"main_server.conversation", "contracts"},
     "main_server.failover": {"main_server.conversation", "contracts"},
     "main_server.store": {"contracts"},
-    "main_server.api": {"main_server.store", "contracts"},
+    "main_server.api": {"main_server.store", "contracts", "serving"},
 }
 HEAVY = {"torch", "funasr", "modelscope", "cosyvoice", "pocketsphinx", "espeakng_loader", "sherpa_onnx"}
 PURE_OUTSIDE = {"contracts": {"pydantic"}, "main_server.conversation": set()}

@@ -3,33 +3,103 @@
 from __future__ import annotations
 
 import argparse
-import errno
-import socket
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 from contracts.errors import ZhiyinError
-from main_server.settings import Settings, load_settings, unknown_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One that serves until it is told to stop. Its imports, seconds of them, wait until it is started."""
+
+    help: str
+    load_settings: Callable[[], Any]
+    run: Callable[[Any], None]
+    name: str = "Zhiyin"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `zhiyin serve`, `zhiyin tts-server` or `zhiyin toy ...`; returns the exit status."""
+    """Runs a program of PROGRAMS or `zhiyin toy ...`; returns the exit status."""
     parser = argparse.ArgumentParser(prog="zhiyin", description="Zhiyin 知音: a voice backend for your own toys")
     parser.add_argument("--version", action="version", version=version("zhiyin"))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("serve", help="migrate the database and serve devices, OTA and console")
-    commands.add_parser("asr-server", help="the ears as a program of their own (ZHIYIN_HEARING_URL)")
-    commands.add_parser("tts-server", help="serve only the voice, OpenAI-compatible, for a main-server elsewhere")
+    for command, program in PROGRAMS.items():
+        commands.add_parser(command, help=program.help)
     if "toy" in (arguments or sys.argv[1:])[:1]:
         return _toy(parser, commands, arguments)
     commands.add_parser("toy", help="a board in software: talk to a server without hardware", add_help=False)
-    command = parser.parse_args(arguments).command
-    if command == "asr-server":
-        return _serve(_asr_server, "ASR_SERVER_")
-    if command == "tts-server":
-        return _tts_server()
-    return _serve()
+    return start(PROGRAMS[parser.parse_args(arguments).command])
+
+
+def start(program: Program) -> int:
+    """Settings, log, program. Returns the exit status: 2 for settings that cannot be used, 1 when it cannot start."""
+    from main_server.logs import configure_logging
+    from main_server.settings import unknown_settings
+
+    try:
+        settings = program.load_settings()
+    except ZhiyinError as error:
+        print(f"{program.name} cannot start.\n{error}", file=sys.stderr)
+        return 2
+    for name in unknown_settings():
+        print(f"{name} is no setting of Zhiyin and is ignored: see docs/settings.md.", file=sys.stderr)
+    writer = configure_logging(settings.log)
+    try:
+        program.run(settings)
+    except (ZhiyinError, OSError) as error:
+        print(f"{program.name} cannot start: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        writer.close()
+    return 0
+
+
+def _settings() -> Any:
+    from main_server.settings import load_settings
+
+    return load_settings()
+
+
+def _main_server(settings: Any) -> None:
+    from main_server.app import run
+
+    run(settings)
+
+
+def _asr_server(settings: Any) -> None:
+    from main_server.asr_service import run_asr_server
+
+    run_asr_server(settings)
+
+
+def _tts_settings() -> Any:
+    from tts_server.settings import load_settings
+
+    return load_settings()
+
+
+def _tts_server(settings: Any) -> None:
+    from tts_server.serving import run
+
+    run(settings)
+
+
+PROGRAMS = {
+    "serve": Program("migrate the database and serve devices, OTA and console", _settings, _main_server),
+    "asr-server": Program("the ears as a program of their own (ZHIYIN_HEARING_URL)", _settings, _asr_server),
+    "tts-server": Program(
+        "serve only the voice, OpenAI-compatible, for a main-server elsewhere",
+        _tts_settings,
+        _tts_server,
+        "The speech service",
+    ),
+}
 
 
 def _toy(
@@ -41,84 +111,6 @@ def _toy(
 
     add_toy_command(commands)
     return run(parser.parse_args(arguments))
-
-
-def _main_server(settings: Settings) -> None:
-    from main_server.app import run  # seconds of imports that --help need not wait for
-
-    run(settings)
-
-
-def _asr_server(settings: Settings) -> None:
-    from main_server.asr_service import run_asr_server
-
-    run_asr_server(settings)
-
-
-def _serve(run: Callable[[Settings], None] = _main_server, port_of: str = "") -> int:
-    """`port_of` is what stands before HOST and PORT in the names of this program's settings."""
-    from main_server.logs import configure_logging
-
-    try:
-        settings = load_settings()
-    except ZhiyinError as error:
-        print(f"Zhiyin cannot start.\n{error}", file=sys.stderr)
-        return 2
-    for name in unknown_settings():
-        print(f"{name} is no setting of Zhiyin and is ignored: see docs/settings.md.", file=sys.stderr)
-    writer = configure_logging(settings.log)
-    try:
-        run(settings)
-    except ZhiyinError as error:
-        print(f"Zhiyin cannot start: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"Zhiyin cannot start: {_listening_problem(error, settings, port_of)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        writer.close()
-    return 0
-
-
-def _tts_server() -> int:
-    from main_server.logs import configure_logging
-    from tts_server.serving import listening_problem, run
-    from tts_server.settings import load_settings as load_tts_settings
-
-    try:
-        settings = load_tts_settings()
-    except ZhiyinError as error:
-        print(f"The speech service cannot start.\n{error}", file=sys.stderr)
-        return 2
-    writer = configure_logging(settings.log)
-    try:
-        run(settings)
-    except ZhiyinError as error:
-        print(f"The speech service cannot start: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"The speech service cannot start: {listening_problem(error, settings)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        writer.close()
-    return 0
-
-
-def _listening_problem(error: OSError, settings: Settings, port_of: str) -> str:
-    host, port = (getattr(settings, f"{port_of}{part}".lower()) for part in ("HOST", "PORT"))
-    setting = f"ZHIYIN_{port_of}"
-    where = f"{host}:{port}"
-    if error.errno == errno.EADDRINUSE:
-        return f"{where} is taken by another program. Stop it, or choose another port: {setting}PORT={port + 1}."
-    if error.errno == errno.EACCES:
-        return f"{where} may not be used without special rights. Choose a port above 1023: {setting}PORT=8000."
-    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
-        return f"{host} is not an address of this machine. {setting}HOST=0.0.0.0 listens on all of them."
-    return f"{error}"
 
 
 if __name__ == "__main__":

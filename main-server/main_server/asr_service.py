@@ -8,17 +8,20 @@ from importlib.metadata import version
 from asr_server.app import AsrServer, run
 from contracts.model_files import MODELS_DIR
 from main_server import engine_lists, engines
-from main_server.internal_token import internal_token
 from main_server.settings import Settings
+from serving import server
+from serving.access import access_to
 from sound.opus import backend_name
 
 
 def run_asr_server(settings: Settings) -> None:
-    """Serves until SIGINT or SIGTERM. Raises ZhiyinError, OSError (port taken)."""
+    """Serves until SIGINT or SIGTERM. Raises ZhiyinError."""
     if settings.opus != "auto":
         os.environ["ZHIYIN_OPUS"] = settings.opus  # sound reads it itself
     os.environ[MODELS_DIR] = str(engines.models_dir(settings))  # for the recogniser's process
     chosen = engine_lists.recogniser(settings)
-    server = AsrServer(chosen.engine, internal_token(settings))
-    banner = f"Zhiyin 知音 {version('zhiyin')} asr-server\n  recogniser   {chosen.why}\n  opus         {backend_name()}"
-    run(server, settings.asr_server_host, settings.asr_server_port, banner)
+    given = settings.internal_token.get_secret_value()
+    asr = AsrServer(chosen.engine, access_to(settings.asr_server_host, given, settings.data_dir))
+    rows = {"recogniser": chosen.why, "opus": backend_name()}
+    banner = server.banner(f"Zhiyin 知音 asr-server {version('zhiyin')}", rows)
+    run(asr, settings.asr_server_host, settings.asr_server_port, banner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.events import Event, Outcome, TurnEnded
-from main_server.api.readiness import Readiness
+from serving.readiness import Readiness
 
 LAST_TURN = "last turn"
 

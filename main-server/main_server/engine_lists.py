@@ -13,7 +13,6 @@ from contracts.language_model import LanguageModel
 from contracts.speech import Synthesizer
 from contracts.transcription import Transcriber
 from main_server import engines
-from main_server.api.readiness import Readiness
 from main_server.brain.openai_model import ModelDeadlines
 from main_server.engines import Chosen
 from main_server.failover.line import Line
@@ -21,6 +20,7 @@ from main_server.failover.streams import FailoverModel, FailoverSynthesizer
 from main_server.failover.transcriber import FailoverTranscriber
 from main_server.metrics import Metrics
 from main_server.settings import OFFLINE, PREFIX, Settings, SettingsError, entries_of
+from serving.readiness import Readiness
 from tts_server.engines.openai import Deadlines as VoiceDeadlines
 
 FIRST_TOKEN_S = 8.0

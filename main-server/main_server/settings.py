@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.errors import ZhiyinError
 from main_server.device.addresses import checked_public_url
+from serving.errors import SettingsError
 from tts_server.settings import TtsServerSettings
 
 PREFIX = "ZHIYIN_"
@@ -21,12 +21,6 @@ SEVERAL = "|"
 """Between the entries of a list; the first one is preferred."""
 OFFLINE = "offline"
 """The offline brain, as the last entry of ZHIYIN_LLM_URL."""
-
-
-class SettingsError(ZhiyinError):
-    """A setting cannot be used; the message names it and says what would be right."""
-
-    code = "bad_setting"
 
 
 def _engine_address(value: str) -> str:

@@ -22,7 +22,6 @@ from contracts.speech import Synthesizer, VoiceChoice, one
 from contracts.transcription import Transcriber
 from hearing_client.hearing import RemoteHearing
 from main_server import engine_lists, engines
-from main_server.api.readiness import Readiness
 from main_server.conversation.closing import closing
 from main_server.conversation.ports import Channel
 from main_server.conversation.role import Role
@@ -33,7 +32,6 @@ from main_server.device.gate import OpenGate
 from main_server.device.hub import DeviceHub
 from main_server.device.speech import OpusCache, OpusVoice
 from main_server.engine_health import EngineHealth
-from main_server.internal_token import internal_token
 from main_server.logs import LogEvents
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import Metrics
@@ -41,6 +39,8 @@ from main_server.settings import Settings
 from main_server.store.engine import Database, default_url, open_database
 from main_server.store.migrate import migrate
 from main_server.store.recorder import Recorder
+from serving.internal_token import internal_token
+from serving.readiness import Readiness
 from sound.opus import backend_name
 
 log = structlog.get_logger(__name__)
@@ -217,7 +217,8 @@ def _ears(
     if settings.hearing_url == "local:":
         chosen = engine_lists.recogniser(settings)
         return LocalHearing(Dispatch(chosen.engine), SileroModel()), chosen
-    remote = RemoteHearing(settings.hearing_url, internal_token(settings))
+    token = internal_token(settings.internal_token.get_secret_value(), settings.data_dir)
+    remote = RemoteHearing(settings.hearing_url, token)
 
     async def check() -> str | None:
         return remote.problem or None

@@ -7,10 +7,12 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from asr_server.app import AsrServer, Server, config
+from asr_server.app import AsrServer, config
 from contracts.hearing import Hearing
 from contracts.transcription import Transcriber
 from hearing_client.hearing import RemoteHearing
+from serving.access import Access
+from serving.server import Server
 
 LOOPBACK = "127.0.0.1"
 
@@ -26,7 +28,7 @@ class HearingHome:
     """`start` and `stop` as often as wanted; `cut` drops every connection without a word."""
 
     def __init__(self, transcriber: Transcriber, token: str = "", *, trust_this_machine: bool = True) -> None:
-        self.asr = AsrServer(transcriber, token, trust_this_machine=trust_this_machine)
+        self.asr = AsrServer(transcriber, Access(token, trust_this_machine))
         self.port = 0
         self._server: QuietServer | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -38,7 +40,7 @@ class HearingHome:
     async def start(self) -> None:
         listening = socket.create_server((LOOPBACK, self.port))
         self.port = listening.getsockname()[1]
-        self._server = QuietServer(config(self.asr.app()))
+        self._server = QuietServer(config(self.asr.app()), self.asr.readiness)
         self._serving = asyncio.create_task(self._server.serve([listening]))
         async with asyncio.timeout(10):
             while not self._server.started:

@@ -13,7 +13,9 @@ from contracts.audio import Pcm
 from contracts.errors import EngineError
 from contracts.speech import Synthesizer, VoiceChoice
 from fakes.speech_server import tone
-from tts_server.app import Readiness, create_app
+from serving.access import Access
+from serving.readiness import Readiness
+from tts_server.app import create_app
 from tts_server.metrics import Metrics
 from tts_server.speaking import Mouth
 
@@ -61,7 +63,9 @@ async def speech_service(engine: Synthesizer, token: str = "", max_at_once: int 
     """The base address, as ZHIYIN_TTS would have it behind openai+."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         readiness = Readiness()
-        app = create_app(Mouth(engine, Metrics(), max_at_once=max_at_once), token, readiness)
+        app = create_app(
+            Mouth(engine, Metrics(), max_at_once=max_at_once), Access(token, trust_this_machine=not token), readiness
+        )
         config = uvicorn.Config(
             app, http="h11", ws="none", log_config=None, lifespan="off", timeout_graceful_shutdown=1
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from contracts.events import Outcome, TurnEnded
-from main_server.api.readiness import Readiness
 from main_server.engine_health import EngineHealth
+from serving.readiness import Readiness
 
 
 def turn(outcome: Outcome, code: str = "", sentence: str = "") -> TurnEnded:

@@ -11,7 +11,6 @@ from asr_worker.engines.openai import Deadlines as EarsDeadlines
 from contracts.errors import EngineUnavailable
 from fakes.engines_in_line import LineModel
 from main_server import engine_lists
-from main_server.api.readiness import Readiness
 from main_server.brain.offline import OfflineBrain
 from main_server.brain.openai_model import ModelDeadlines, OpenAIModel
 from main_server.engine_lists import FIRST_SOUND_S, FIRST_TOKEN_S, expose, for_session
@@ -20,6 +19,7 @@ from main_server.failover.streams import FailoverModel, FailoverSynthesizer
 from main_server.failover.transcriber import FailoverTranscriber, SwitchDeadlines
 from main_server.metrics import Metrics
 from main_server.settings import Settings, SettingsError, load_settings
+from serving.readiness import Readiness
 from tts_server.engines.openai import Deadlines as VoiceDeadlines
 
 

@@ -17,8 +17,10 @@ from contracts.errors import EngineBusy, EngineFailed, EngineTimeout, EngineUnav
 from contracts.speech import VoiceChoice
 from fakes.speech_server import tone
 from fakes.speech_service import RATE_HZ, ScriptedEngine, speech_service
+from serving.access import Access
+from serving.readiness import Readiness
 from tts_server import speaking
-from tts_server.app import Readiness, create_app
+from tts_server.app import create_app
 from tts_server.engines.espeak import EspeakSynthesizer
 from tts_server.metrics import Metrics
 from tts_server.packing import PCM_RATE_HZ, packing
@@ -262,7 +264,7 @@ async def test_what_is_not_there_is_an_error_of_the_same_shape(service: httpx.As
 
 async def test_the_process_tells_of_itself_and_counts(engine: ScriptedEngine) -> None:
     readiness = Readiness()
-    app = create_app(Mouth(engine, Metrics()), "", readiness)
+    app = create_app(Mouth(engine, Metrics()), Access(trust_this_machine=True), readiness)
 
     def client(host: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(host, 50_000)), base_url="http://speech")
@@ -271,7 +273,7 @@ async def test_the_process_tells_of_itself_and_counts(engine: ScriptedEngine) ->
         assert (await elsewhere.get("/health")).json()["status"] == "ok"
         assert (await elsewhere.get("/ready")).status_code == 503
         readiness.serving()
-        assert (await elsewhere.get("/ready")).json() == {"ready": True, "reason": ""}
+        assert (await elsewhere.get("/ready")).json() == {"ready": True, "reason": "", "degraded": []}
         readiness.draining()
         assert "stopping" in (await elsewhere.get("/ready")).json()["reason"]
         assert (await elsewhere.get("/metrics")).status_code == 403

@@ -6,15 +6,18 @@ import re
 from pathlib import Path
 
 from fakes.speech_service import ScriptedEngine
-from tts_server.app import Readiness, create_app
+from serving.access import Access
+from serving.readiness import Readiness
+from tts_server.app import create_app
 from tts_server.metrics import Metrics
 from tts_server.packing import CONTENT_TYPES, PCM_RATE_HZ
 from tts_server.speaking import CALLER_S, MAX_AT_ONCE, Mouth
 from tts_server.speech_request import MAX_BODY_BYTES, MAX_INPUT_CHARS, SPEED_RANGE, SpeechRequest
 
+ROOT = Path(__file__).parents[2]
 SECTION = re.split(
     r"^## ",
-    (Path(__file__).parents[2] / "docs/wire.md").read_text(encoding="utf-8").split("## tts-server\n")[1],
+    (ROOT / "docs/wire.md").read_text(encoding="utf-8").split("## tts-server\n")[1],
     maxsplit=1,
     flags=re.M,
 )[0]
@@ -30,7 +33,7 @@ def tables() -> dict[str, dict[str, list[str]]]:
 
 
 def test_every_route_is_documented() -> None:
-    app = create_app(Mouth(ScriptedEngine(), Metrics()), "", Readiness())
+    app = create_app(Mouth(ScriptedEngine(), Metrics()), Access(), Readiness())
     built = {f"{method.upper()} {path}" for path, methods in app.openapi()["paths"].items() for method in methods}
     assert set(tables()["route"]) == built
 
@@ -63,8 +66,14 @@ def test_every_limit_is_documented() -> None:
 def test_every_code_of_ours_is_documented() -> None:
     documented = set(re.findall(r"`(\w+)`", " ".join(cells[0] for cells in tables()["status"].values())))
     source = "\n".join(
-        (Path(__file__).parents[2] / "tts-server/tts_server" / name).read_text(encoding="utf-8")
-        for name in ("app.py", "packing.py", "problems.py", "speech_request.py")
+        path.read_text(encoding="utf-8")
+        for path in (
+            *(
+                ROOT / "tts-server/tts_server" / name
+                for name in ("app.py", "packing.py", "speaking.py", "speech_request.py")
+            ),
+            ROOT / "serving/serving/problems.py",
+        )
     )
     raised = set(re.findall(r'Problem\(\s*\w*\.?\w+,\s*"(\w+)"', source)) | set(
         re.findall(r'code(?:: str)? = "(\w+)"', source)

@@ -11,11 +11,11 @@ import numpy as np
 import soundfile
 
 from contracts.audio import BYTES_PER_SAMPLE
+from serving.problems import bad_field
 from sound.errors import OpusUnavailable
 from sound.ogg import PRE_SKIP, OggOpusWriter
 from sound.opus import OpusEncoder
 from sound.resample import Resampler
-from tts_server.problems import bad_field
 from tts_server.speech_request import ResponseFormat
 
 PCM_RATE_HZ = 24_000

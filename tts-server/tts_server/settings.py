@@ -9,15 +9,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.errors import ZhiyinError
+from serving.errors import SettingsError
 
 PREFIX = "ZHIYIN_"
-
-
-class SettingsError(ZhiyinError):
-    """A setting cannot be used; the message names it and says what would be right."""
-
-    code = "bad_setting"
 
 
 def _local_engine(value: str) -> str:

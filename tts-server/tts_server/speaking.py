@@ -15,9 +15,9 @@ from starlette.types import Receive, Scope, Send
 from contracts.audio import BYTES_PER_SAMPLE, Pcm
 from contracts.errors import EngineBusy, EngineError, EngineTimeout
 from contracts.speech import Synthesizer, one
+from serving.problems import Problem, bad_field, of_engine
 from tts_server.metrics import Metrics
 from tts_server.packing import CONTENT_TYPES, Packing, packing
-from tts_server.problems import Problem, of_engine
 from tts_server.speech_request import SpeechRequest
 
 MAX_AT_ONCE = 256
@@ -29,6 +29,13 @@ PACKED_MS = 200
 """Packing is done on the event loop, this much at a time: a millisecond or two."""
 
 log = logging.getLogger(__name__)
+
+
+def of_voice(error: EngineError) -> Problem:
+    """What an engine's failure is for the caller. A voice that it does not have is the caller's."""
+    if error.code == "unknown_voice":
+        return bad_field("voice", f"{error}. GET /v1/voices lists them.", code=error.code)
+    return of_engine(error)
 
 
 class Mouth:
@@ -140,7 +147,7 @@ class Speaking(Response):
         self, error: EngineError | Problem, started: bool, scope: Scope, receive: Receive, send: Send
     ) -> str:
         """An error answer; where sound has gone out, the connection is cut, so that nobody takes it for the whole."""
-        problem = error if isinstance(error, Problem) else of_engine(error)
+        problem = error if isinstance(error, Problem) else of_voice(error)
         if problem.status >= 429:
             log.warning("No speech: %s", problem.code)
         if not started:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 
 from contracts.speech import VoiceChoice
-from tts_server.problems import Problem, bad_field
+from serving.problems import Problem, bad_field
 
 MAX_INPUT_CHARS = 10_000
 MAX_BODY_BYTES = 262_144

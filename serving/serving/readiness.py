@@ -1,4 +1,4 @@
-"""Whether this process can serve a device now, and what it has to do without."""
+"""Whether this process can serve now, and what it has to do without."""
 
 from __future__ import annotations
 
@@ -25,12 +25,9 @@ class Phase(StrEnum):
     DRAINING = "draining"
 
 
-_WHY = {Phase.STARTING: "Zhiyin is starting.", Phase.DRAINING: "Zhiyin is stopping and takes no new devices."}
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`reason` says why no device can be served ("" = one can); `degraded` what is missing all the same."""
+    """`reason` says why nobody can be served ("" = somebody can); `degraded` what is missing all the same."""
 
     reason: str = ""
     degraded: tuple[str, ...] = ()
@@ -50,7 +47,10 @@ class _Named:
 class Readiness:
     """Named checks, asked together, each with a deadline; the answer is kept for FRESH_FOR_S."""
 
-    def __init__(self, *, deadline_s: float = CHECK_DEADLINE_S, fresh_for_s: float = FRESH_FOR_S) -> None:
+    def __init__(
+        self, who: str = "Zhiyin", *, deadline_s: float = CHECK_DEADLINE_S, fresh_for_s: float = FRESH_FOR_S
+    ) -> None:
+        self._who = who
         self._phase = Phase.STARTING
         self._deadline_s = deadline_s
         self._fresh_for_s = fresh_for_s
@@ -61,7 +61,7 @@ class Readiness:
         self._asking = asyncio.Lock()
 
     def add(self, name: str, check: Check, *, vital: bool = False) -> None:
-        """Adds a check; without what a `vital` one looks at no device can be served. The same name replaces."""
+        """Adds a check; without what a `vital` one looks at nobody can be served. The same name replaces."""
         self._checks[name] = _Named(name, check, vital)
         self._asked_s = None
 
@@ -80,13 +80,15 @@ class Readiness:
         self._phase = Phase.SERVING
 
     def draining(self) -> None:
-        """The process stops: no new devices."""
+        """The process stops and takes on nothing new."""
         self._phase = Phase.DRAINING
 
     async def verdict(self) -> Verdict:
         """What holds now, or held at most FRESH_FOR_S ago. Raises nothing of the checks."""
-        if self._phase is not Phase.SERVING:
-            return Verdict(_WHY[self._phase])
+        if self._phase is Phase.STARTING:
+            return Verdict(f"{self._who} is starting.")
+        if self._phase is Phase.DRAINING:
+            return Verdict(f"{self._who} is stopping and takes on nothing new.")
         async with self._asking:  # a hundred probes at once ask once
             checks = list(self._checks.values())
             now_s = asyncio.get_running_loop().time()

@@ -1,10 +1,14 @@
 """What goes wrong, as OpenAI's servers say it: {"error": {"message", "type", "param", "code"}}.
 
-The message is a sentence for a person. It never holds anything that was to be said.
+The message is a sentence for a person. It never holds what was said or is to be said.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from contracts.errors import EngineBusy, EngineError, EngineTimeout, ZhiyinError
@@ -13,7 +17,7 @@ MAX_MESSAGE_CHARS = 300
 
 
 class Problem(ZhiyinError):
-    """A request that gets no sound: HTTP status, code, sentence, and the field that is to blame."""
+    """A request that is not served: HTTP status, code, sentence, and the field that is to blame."""
 
     def __init__(self, status: int, code: str, message: str, *, param: str | None = None) -> None:
         super().__init__(message, code=code)
@@ -34,8 +38,24 @@ def bad_field(param: str, message: str, *, code: str = "bad_request") -> Problem
 
 
 def of_engine(error: EngineError) -> Problem:
-    """What an engine's failure is for the caller. A voice that it does not have is the caller's."""
-    if error.code == "unknown_voice":
-        return bad_field("voice", f"{error}. GET /v1/voices lists them.", code=error.code)
+    """What an engine's failure is for the caller."""
     status = 429 if isinstance(error, EngineBusy) else 504 if isinstance(error, EngineTimeout) else 500
     return Problem(status, error.code, str(error))
+
+
+def answer_problems(app: FastAPI, docs: str, count: Callable[[Request], None] = lambda _: None) -> None:
+    """Makes every Problem, and every route that is not there, an answer of OpenAI's shape. `count` sees the requests
+    that a Problem ended; `docs` is the page that lists the routes."""
+
+    async def problem_response(request: Request, problem: Exception) -> Response:
+        assert isinstance(problem, Problem)
+        count(request)
+        return problem.response()
+
+    async def no_such_thing(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return Problem(error.status_code, "not_found", f"There is no such route: {docs} lists them.").response()
+
+    app.add_exception_handler(Problem, problem_response)
+    for status in (404, 405):
+        app.add_exception_handler(status, no_such_thing)

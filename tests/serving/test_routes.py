@@ -12,16 +12,16 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from main_server.api.health import health_router
-from main_server.api.readiness import Readiness
 from main_server.metrics import Metrics
 from main_server.store.engine import open_database
 from main_server.store.errors import DatabaseLocked
+from serving.readiness import Readiness
+from serving.routes import service_router
 
 
 def app_with(readiness: Readiness) -> FastAPI:
     app = FastAPI()
-    app.include_router(health_router(readiness, Metrics("0.1.0").render, version="0.1.0"))
+    app.include_router(service_router(readiness, Metrics("0.1.0").render))
     return app
 
 

@@ -1,0 +1,53 @@
+"""The secret that our services show each other across machines: the setting, or one made in the data folder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from serving.errors import SettingsError
+
+TOKEN_FILE = "internal_token"
+
+
+def internal_token(given: str, data_dir: Path) -> str:
+    """`given` (ZHIYIN_INTERNAL_TOKEN), else what DATA_DIR/internal_token holds, made now if there is none (mode 600).
+
+    Raises SettingsError when it can be neither read nor written, or is empty.
+    """
+    if given:
+        return given
+    path = data_dir / TOKEN_FILE
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _make(path)
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The internal token at {path} cannot be had: {error}.") from error
+    if not token:
+        raise SettingsError(
+            f"The internal token at {path} is empty: delete the file, and the next start makes a new one."
+        )
+    return token
+
+
+def _make(path: Path) -> None:
+    """Whole or not at all: two services that start at once agree on the first one's."""
+    fresh = path.with_name(f".{TOKEN_FILE}-{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+        _claim(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _claim(fresh: Path, path: Path) -> None:
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        pass  # another service was first
+    except OSError:  # a file system without hard links
+        fresh.replace(path)
