@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from contracts.errors import EngineError
 from main_server.conversation.closing import closing
+from main_server.conversation.draft import Opening
 from main_server.conversation.heard import joined
 from main_server.conversation.playback import Clause, Playback
 from main_server.conversation.ports import Channel, Voice
@@ -20,12 +21,16 @@ CLAUSES_AHEAD = 32
 
 @dataclass(slots=True)
 class Reply:
-    """What a turn says. `say` queues a clause; leaving `speaking(...)` waits until all of it has been sent."""
+    """What a turn says. `say` queues a clause; leaving `speaking(...)` waits until all of it has been sent.
+
+    `opening` is the sound of the first clause, where a draft has begun to make it.
+    """
 
     channel: Channel
     voice: Voice
     playback: Playback
     on_first_speech: Callable[[], None]
+    opening: Opening | None = None
     written: list[str] = field(default_factory=list)
     voice_failed: bool = False
     _clauses: asyncio.Queue[Clause | None] = field(default_factory=lambda: asyncio.Queue(CLAUSES_AHEAD))
@@ -59,12 +64,21 @@ class Reply:
         self.playback.end()
 
     async def _speak(self, clause: Clause) -> None:
-        async with closing(self.voice.speak(clause.text)) as packets:
+        async with closing(self._sound_of(clause.text)) as packets:
             async for packet in packets:
                 if clause.made == 0:
                     self.on_first_speech()
                 await self.playback.put(packet)
         clause.complete = True
+
+    def _sound_of(self, text: str) -> AsyncIterator[bytes]:
+        """What was made ahead, when that is what comes first; else made from here on."""
+        opening, self.opening = self.opening, None
+        if opening is None or opening.text != text:
+            if opening is not None:
+                opening.packets.drop()
+            return self.voice.speak(text)
+        return opening.packets
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from contracts.audio import OpusPacket
 from contracts.errors import EngineFailed
-from contracts.events import EventSink, SessionClosed, SessionOpened, Stage, StageReached
+from contracts.events import DraftResult, EventSink, SessionClosed, SessionOpened, Stage, StageReached
 from contracts.hearing import (
     Hearing,
     HearingEvent,
@@ -24,6 +24,9 @@ from contracts.hearing import (
     SpeechStarted,
     Utterance,
 )
+from main_server.conversation.answer import clock
+from main_server.conversation.draft import Draft, DraftRoom
+from main_server.conversation.drafts import Drafts
 from main_server.conversation.history import History
 from main_server.conversation.inbox import Inbox
 from main_server.conversation.phrases import (
@@ -72,6 +75,9 @@ class SessionLimits:
 
 SessionEvent = DeviceEvent | HearingEvent | CloseReason
 
+_ENDS_A_DRAFT = (ListenStart, Detect, Abort, SpeechResumed, NothingHeard, HearingFailed, CloseReason)
+"""After any of these the utterance that was drafted for is another one, or none."""
+
 
 @dataclass(slots=True)
 class Session:
@@ -84,11 +90,13 @@ class Session:
     emit: EventSink
     endpointing: str = "adaptive"
     limits: SessionLimits = field(default_factory=SessionLimits)
+    draft_room: DraftRoom = field(default_factory=DraftRoom)
     _inbox: Inbox[SessionEvent] = field(default_factory=Inbox)
     _handling: bool = True  # until the ears are open, and while an event is being handled
     _ears: HearingSession | None = None
     _mode: ListenMode | None = None
     _history: History = field(init=False)
+    _drafts: Drafts = field(init=False)
     _turn: Turn | None = None
     _turn_task: asyncio.Task[None] | None = None
     _turn_numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -105,6 +113,7 @@ class Session:
     def __post_init__(self) -> None:
         self._language = self.role.language[:2] or self._language
         self._history = History(self.role.persona, max_turns=self.role.history_turns)
+        self._drafts = Drafts(self.channel, self.engines.model, self.engines.voice, self.emit, self.draft_room)
 
     # -- called by the device side; never blocks -----------------------------------------------------------------
 
@@ -160,11 +169,14 @@ class Session:
         finally:
             self._forget_waking()
             await self._stop_turn()
+            await self._drafts.close()
             await self._ears.close()
 
     # -- what happens, in order ----------------------------------------------------------------------------------
 
     async def _handle(self, event: SessionEvent | OpusPacket) -> None:
+        if isinstance(event, _ENDS_A_DRAFT):
+            self._drafts.drop(DraftResult.RESUMED if isinstance(event, SpeechResumed) else DraftResult.DROPPED)
         match event:
             case OpusPacket():
                 self._hear().packets((event,))
@@ -178,11 +190,13 @@ class Session:
                 await self._aborted()
             case SpeechStarted():
                 self._speech_under_way = True
+                self._drafts.new_utterance()
                 self._tell(Stage.SPEECH_STARTED)
-            case Pause():
+            case Pause(text):
                 self._tell(Stage.PAUSED)
+                self._draft(text)
             case SpeechResumed():
-                pass  # the utterance goes on; drafts will care
+                pass  # the utterance goes on, and its draft was dropped above
             case Utterance():
                 await self._heard(event)
             case NothingHeard(reason):
@@ -223,8 +237,14 @@ class Session:
     async def _heard(self, utterance: Utterance) -> None:
         if utterance.truncated:
             log.info("utterance was cut at its longest length", extra=self._ids())
+        draft = self._drafts.adopt(utterance.text)
         await self._stop_turn()
-        self._begin_turn("speech", utterance.text, utterance=utterance)
+        self._begin_turn("speech", utterance.text, utterance=utterance, draft=draft)
+
+    def _draft(self, text: str) -> None:
+        """The reply may be begun at a pause, where a model will be asked and no other turn is still being heard."""
+        if text and self._turn is None and not is_exit(text, self.role.exit_phrases):
+            self._drafts.begin(text, self._history.messages_if(text, clock()))
 
     def _heard_nothing(self, reason: str) -> None:
         """Silence is answered with silence; speech that was not understood is, once until something was."""
@@ -275,6 +295,7 @@ class Session:
         *,
         utterance: Utterance | None = None,
         scripted: str = "",
+        draft: Draft | None = None,
         failure: EngineFailed | None = None,
         last: CloseReason | None = None,
     ) -> None:
@@ -294,9 +315,11 @@ class Session:
             utterance=utterance,
             language=self._language,
             scripted=scripted,
+            draft=draft,
             failure=failure,
             ends_conversation=last is not None,
         )
+        self._drafts.drop(DraftResult.DROPPED)
         self._speech_under_way = False
         self._puzzled = False
         if self._mode is not ListenMode.REALTIME:
