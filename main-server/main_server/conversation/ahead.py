@@ -47,7 +47,7 @@ class Ahead(Generic[Item]):
         return self._made.popleft()
 
     async def or_stalls(self, stall_s: float) -> AsyncIterator[Item | None]:
-        """The items, with one None wherever the next is not here within `stall_s`."""
+        """The items, with a None for every `stall_s` that the next one keeps us waiting."""
         loop = asyncio.get_running_loop()
         while True:
             if not self._something_to_tell:
@@ -59,6 +59,7 @@ class Ahead(Generic[Item]):
                     timer.cancel()
                 if not self._something_to_tell:
                     yield None
+                    continue
             try:
                 item = await anext(self)
             except StopAsyncIteration:

@@ -15,6 +15,9 @@ from main_server.conversation.playback import Clause, Playback
 from main_server.conversation.ports import Channel, Voice
 from main_server.conversation.sentences import Piece
 
+RUNS_DRY_MS = 600
+"""With less sound than this made, a clause that is there is worth more than the whole sentence later."""
+
 CLAUSES_AHEAD = 32
 """Clauses written but not yet spoken; the model waits when it is that far ahead."""
 
@@ -33,6 +36,7 @@ class Reply:
     opening: Opening | None = None
     written: list[str] = field(default_factory=list)
     voice_failed: bool = False
+    _making: bool = False
     _clauses: asyncio.Queue[Clause | None] = field(default_factory=lambda: asyncio.Queue(CLAUSES_AHEAD))
 
     async def say(self, piece: Piece) -> None:
@@ -45,6 +49,11 @@ class Reply:
         """All that was written so far, heard or not."""
         return joined(self.written)
 
+    @property
+    def runs_dry(self) -> bool:
+        """Whether what was written will soon have been said."""
+        return self._clauses.empty() and not self._making and self.playback.waiting_ms < RUNS_DRY_MS
+
     async def finish(self) -> None:
         """Nothing more will be said."""
         await self._clauses.put(None)
@@ -56,11 +65,14 @@ class Reply:
                 self.channel.emotion(clause.emotion or "neutral")
                 continue
             self.playback.begin(clause)
+            self._making = True
             try:
                 await self._speak(clause)
             except EngineError:
                 self.voice_failed = True
                 raise
+            finally:
+                self._making = False
         self.playback.end()
 
     async def _speak(self, clause: Clause) -> None:

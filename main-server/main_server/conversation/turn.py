@@ -32,6 +32,8 @@ INTERNAL = "internal"
 
 MAX_TOOL_ROUNDS = 5
 TURN_LIMIT_S = 300.0
+STALL_S = 0.15
+"""A model that hesitates this long has the clause before it spoken, when there is nothing else left to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,24 +154,32 @@ class Turn:
         splitter = SentenceSplitter(tokens=True)
         async with closing(self._think()) as words:
             async for text in words:
-                for piece in splitter.push(text):
+                for piece in splitter.push(text) if text is not None else self._hesitated(splitter):
                     self._watch.reached_once(Stage.FIRST_CLAUSE)
                     yield piece
         for piece in splitter.flush():
             self._watch.reached_once(Stage.FIRST_CLAUSE)
             yield piece
 
-    async def _think(self) -> AsyncIterator[str]:
-        """The model's words; tools it calls are run in between, their results shown to it, until it only talks."""
+    def _hesitated(self, splitter: SentenceSplitter) -> list[Piece]:
+        return splitter.stalled() if self.reply.runs_dry else []
+
+    async def _think(self) -> AsyncIterator[str | None]:
+        """The model's words, None where it hesitates. Tools it calls are run in between and their results shown to it,
+        until it only talks."""
         if self.scripted:
             yield self.scripted
             return
         for _ in range(MAX_TOOL_ROUNDS):
             said: list[str] = []
             calls: list[ToolCall] = []
-            async with closing(self._ask()) as events:  # leaving it closes the request
+            # Leaving it closes the request.
+            answer = self._ask()
+            async with closing(answer), closing(answer.or_stalls(STALL_S)) as events:
                 async for event in events:
                     match event:
+                        case None:
+                            yield None
                         case Words(text):
                             self._watch.reached_once(Stage.FIRST_TOKEN)
                             said.append(text)
