@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     endpointing: Annotated[str, AfterValidator(_endpointing)] = Field(
         "adaptive", description="When a person has finished: adaptive, or fixed:MS of silence (240 is a good one)."
     )
+    drafts: bool = Field(
+        True, description="Begin the reply at a pause, before it is sure that the person has finished (on / off)."
+    )
     greeting: bool = Field(True, description="Answer the bare wake word with a greeting.")
     idle_s: float = Field(
         100.0, ge=5, le=110, description="Quiet seconds before the toy says goodbye; boards give up at 120."

@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 
 from contracts.audio import OpusPacket
 from contracts.events import Event, TurnEnded
-from contracts.hearing import CommitReason, Deliver, HearingTimings, ListenMode, OpenHearing, Utterance
+from contracts.hearing import (
+    CommitReason,
+    Deliver,
+    HearingTimings,
+    ListenMode,
+    OpenHearing,
+    Pause,
+    SpeechResumed,
+    SpeechStarted,
+    Utterance,
+)
 from contracts.language_model import Message, ModelEvent, ToolCall, ToolSpec, Words
 from main_server.conversation.ports import CloseReason, DeviceTraits
 from main_server.conversation.role import Role
@@ -127,6 +137,18 @@ class Ears:
     async def open(self, request: OpenHearing, deliver: Deliver) -> Ears:
         self.request, self.deliver = request, deliver
         return self
+
+    def begins(self) -> None:
+        """Somebody begins to speak."""
+        self.deliver(SpeechStarted(0))
+
+    def pauses(self, text: str) -> None:
+        """A pause after `text`, perhaps the end."""
+        self.deliver(Pause(text, 1, 32_000))
+
+    def resumes(self) -> None:
+        """The person goes on after the pause."""
+        self.deliver(SpeechResumed(2, 40_000))
 
     def hears(self, text: str, **more: object) -> None:
         """An utterance, as committed now."""

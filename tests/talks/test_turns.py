@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
 
 from contracts.audio import OpusFormat
 from contracts.errors import EngineFailed, EngineTimeout
 from contracts.events import Outcome, SessionClosed, SessionOpened
 from contracts.hearing import HearingFailed, ListenMode, NothingHeard, SpeechStarted
-from contracts.language_model import Author, ToolCall, Words
+from contracts.language_model import Author, Message, ModelEvent, ToolCall, ToolSpec, Words
 from fakes.conversation_actors import Scene, ScriptedModel, ScriptedVoice, ToyChannel
 from fakes.virtual_time import run_virtual
 from main_server.conversation.ports import Abort, CloseReason, Detect, DeviceTraits, ListenStart, ListenStop
@@ -344,5 +347,39 @@ def test_speech_that_was_not_understood_is_told_so_once_until_something_was() ->
             scene.ears.deliver(NothingHeard("rejected", 0))
             await asyncio.sleep(5)
         assert len(scene.turns) == 3
+
+    run_virtual(talk())
+
+
+def test_a_model_that_stalls_behind_a_comma_is_spoken_to_there() -> None:
+    async def talk() -> None:
+        class Hesitant(ScriptedModel):
+            async def reply(self, history: Sequence[Message], tools: Sequence[ToolSpec]) -> AsyncIterator[ModelEvent]:
+                yield Words("Well, I")
+                await asyncio.sleep(2)
+                yield Words(" do not know.")
+
+        async with Scene(Hesitant([])) as scene:
+            scene.ears.hears("what is it")
+            await asyncio.sleep(6)
+        assert scene.toy.said("sentence") == ["Well,", "I do not know."]
+        assert scene.turns[0].timings.first_clause_ms == pytest.approx(150)
+        assert scene.turns[0].heard_text == "Well, I do not know."
+
+    run_virtual(talk())
+
+
+def test_a_stall_while_there_is_enough_to_play_cuts_no_sentence() -> None:
+    async def talk() -> None:
+        class Hesitant(ScriptedModel):
+            async def reply(self, history: Sequence[Message], tools: Sequence[ToolSpec]) -> AsyncIterator[ModelEvent]:
+                yield Words("x" * 400 + ". Well, I")
+                await asyncio.sleep(1)
+                yield Words(" do not know.")
+
+        async with Scene(Hesitant([])) as scene:
+            scene.ears.hears("what is it")
+            await asyncio.sleep(20)
+        assert scene.toy.said("sentence")[1:] == ["Well, I do not know."]
 
     run_virtual(talk())

@@ -96,6 +96,11 @@ class Playback:
         """Loop time at which the device will have played all that was sent."""
         return self._pacer.plays_until_s
 
+    @property
+    def waiting_ms(self) -> float:
+        """Sound that is made and has not left."""
+        return len(self._waiting) * self._pacer.frame_s * 1000
+
     def begin(self, clause: Clause) -> None:
         """The packets put from now on belong to this clause."""
         self.clauses.append(clause)

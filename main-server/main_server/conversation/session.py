@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from contracts.audio import OpusPacket
 from contracts.errors import EngineFailed
-from contracts.events import EventSink, Stage
+from contracts.events import DraftResult, EventSink, Stage
 from contracts.hearing import (
     Hearing,
     HearingEvent,
@@ -23,7 +23,10 @@ from contracts.hearing import (
     SpeechStarted,
     Utterance,
 )
+from main_server.conversation.answer import clock
 from main_server.conversation.chronicle import Chronicle
+from main_server.conversation.draft import Draft, DraftRoom
+from main_server.conversation.drafts import Drafts
 from main_server.conversation.history import History
 from main_server.conversation.inbox import Inbox
 from main_server.conversation.phrases import (
@@ -64,6 +67,9 @@ class SessionLimits:
 
 SessionEvent = DeviceEvent | HearingEvent | CloseReason
 
+_ENDS_A_DRAFT = (ListenStart, Detect, Abort, SpeechResumed, NothingHeard, HearingFailed, CloseReason)
+"""After any of these the utterance that was drafted for is another one, or none."""
+
 
 @dataclass(slots=True)
 class Session:
@@ -76,11 +82,13 @@ class Session:
     emit: EventSink
     endpointing: str = "adaptive"
     limits: SessionLimits = field(default_factory=SessionLimits)
+    draft_room: DraftRoom = field(default_factory=DraftRoom)
     _inbox: Inbox[SessionEvent] = field(default_factory=Inbox)
     _handling: bool = True  # until the ears are open, and while an event is being handled
     _ears: HearingSession | None = None
     _mode: ListenMode | None = None
     _history: History = field(init=False)
+    _drafts: Drafts = field(init=False)
     _turn: Turn | None = None
     _turn_task: asyncio.Task[None] | None = None
     _turn_numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -97,6 +105,7 @@ class Session:
         self._history = History(self.role.persona, max_turns=self.role.history_turns)
         self._chronicle = Chronicle(self.channel, self.emit)
         self._quiet = Quiet(self.limits.idle_s)
+        self._drafts = Drafts(self.channel, self.engines.model, self.engines.voice, self.emit, self.draft_room)
 
     # -- called by the device side; never blocks -----------------------------------------------------------------
 
@@ -152,11 +161,14 @@ class Session:
         finally:
             self._waking.forget()
             await self._stop_turn()
+            await self._drafts.close()
             await self._ears.close()
 
     # -- what happens, in order ----------------------------------------------------------------------------------
 
     async def _handle(self, event: SessionEvent | OpusPacket) -> None:
+        if isinstance(event, _ENDS_A_DRAFT):
+            self._drafts.drop(DraftResult.RESUMED if isinstance(event, SpeechResumed) else DraftResult.DROPPED)
         match event:
             case OpusPacket():
                 self._hear().packets((event,))
@@ -170,11 +182,13 @@ class Session:
                 await self._aborted()
             case SpeechStarted():
                 self._quiet.speech_under_way = True
+                self._drafts.new_utterance()
                 self._chronicle.reached(Stage.SPEECH_STARTED)
-            case Pause():
+            case Pause(text):
                 self._chronicle.reached(Stage.PAUSED)
+                self._draft(text)
             case SpeechResumed():
-                pass  # the utterance goes on; drafts will care
+                pass  # the utterance goes on, and its draft was dropped above
             case Utterance():
                 await self._heard(event)
             case NothingHeard(reason):
@@ -215,8 +229,14 @@ class Session:
     async def _heard(self, utterance: Utterance) -> None:
         if utterance.truncated:
             log.info("utterance was cut at its longest length", extra=self._chronicle.ids)
+        draft = self._drafts.adopt(utterance.text)
         await self._stop_turn()
-        self._begin_turn("speech", utterance.text, utterance=utterance)
+        self._begin_turn("speech", utterance.text, utterance=utterance, draft=draft)
+
+    def _draft(self, text: str) -> None:
+        """The reply may be begun at a pause, where a model will be asked and no other turn is still being heard."""
+        if text and self._turn is None and not is_exit(text, self.role.exit_phrases):
+            self._drafts.begin(text, self._history.messages_if(text, clock()))
 
     def _heard_nothing(self, reason: str) -> None:
         """Silence is answered with silence; speech that was not understood is, once until something was."""
@@ -260,6 +280,7 @@ class Session:
         *,
         utterance: Utterance | None = None,
         scripted: str = "",
+        draft: Draft | None = None,
         failure: EngineFailed | None = None,
         last: CloseReason | None = None,
     ) -> None:
@@ -279,10 +300,12 @@ class Session:
             utterance=utterance,
             language=self._language,
             scripted=scripted,
+            draft=draft,
             failure=failure,
             ends_conversation=last is not None,
         )
         self._quiet.speech_under_way = False
+        self._drafts.drop(DraftResult.DROPPED)
         self._puzzled = False
         if self._mode is not ListenMode.REALTIME:
             self._hear().reset()  # the device's microphone is off while it speaks; stray packets are nobody's words
