@@ -1,7 +1,8 @@
 """The recogniser's work for one session: utterances in order, one call at a time, in at most one task.
 
-The task exists only while there is work. A glance looks at running speech and gives way to everything else. A pause asks for the text so far; speech that goes on withdraws the question
-and cancels the call; a commit waits for a call on the same sound, which `finish` then repeats without new work.
+The task exists only while there is work. A glance looks at running speech and gives way to everything else. A pause
+asks for the text so far; speech that goes on withdraws the question and cancels the call; a commit waits for a call on
+the same sound, which `finish` then repeats without new work.
 """
 
 from __future__ import annotations

@@ -11,8 +11,9 @@ Life of one utterance, all with the same `revision` counter:
 `revision` starts at 1 for each utterance and rises by one whenever speech resumes after a Pause. A Pause is a guess
 ("this may be all") and commits to nothing; the Utterance is final. After an Utterance in `auto` or `manual` mode the
 hearing is deaf until the next `listen`; in `realtime` mode it goes on listening, and while the toy itself speaks
-(`speaking`) running speech brings a Partial now and then, so that an interruption needs no pause. NothingHeard ends a listen that had
-no words in it (released button, cough, noise): the session answers nothing and, in `auto`, the hearing keeps listening.
+(`speaking`) running speech brings a Partial now and then, so that an interruption needs no pause. NothingHeard ends a
+listen that had no words in it (released button, cough, noise): the session answers nothing and, in `auto`, the hearing
+keeps listening.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What was understood of speech that is still running, up to `sample`. Only in `realtime` mode over the toy's voice.
+    """What was understood of running speech up to `sample`. Only in `realtime` mode over the toy's own voice.
 
     The first comes after some 250 ms of speech, then one every 300 ms, fewer when the recogniser is slow. The next may
     say something else: commit to nothing.

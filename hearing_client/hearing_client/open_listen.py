@@ -61,8 +61,8 @@ class OpenListen:
     def is_news(self, event: HearingEvent) -> bool:
         """Whether this event was not told before a reconnect; notes it as told.
 
-        Within one utterance a revision has one Pause and one SpeechResumed, a moment one Partial. After an end what came before it is not
-        needed any more, so it is not heard a second time.
+        Within one utterance a revision has one Pause and one SpeechResumed, a moment one Partial. After an end what
+        came before it is not needed any more, so it is not heard a second time.
         """
         key: tuple[type[HearingEvent], int]
         match event:
