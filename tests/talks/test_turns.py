@@ -346,3 +346,16 @@ def test_speech_that_was_not_understood_is_told_so_once_until_something_was() ->
         assert len(scene.turns) == 3
 
     run_virtual(talk())
+
+
+def test_the_ears_know_what_the_toy_has_just_asked_for() -> None:
+    async def talk() -> None:
+        async with Scene(ScriptedModel(["Shall I turn the light off?", "Good night."])) as scene:
+            scene.ears.hears("I am going to bed")
+            await asyncio.sleep(10)
+            assert scene.ears.expecting == "yes_no"
+            scene.ears.hears("yes")
+            await asyncio.sleep(10)
+            assert scene.ears.expecting == ""
+
+    run_virtual(talk())

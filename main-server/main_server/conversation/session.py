@@ -24,6 +24,7 @@ from contracts.hearing import (
     SpeechStarted,
     Utterance,
 )
+from main_server.conversation.expecting import expected_answer
 from main_server.conversation.history import History
 from main_server.conversation.inbox import Inbox
 from main_server.conversation.phrases import (
@@ -311,6 +312,7 @@ class Session:
         finally:
             if self._turn is turn:
                 self._turn = self._turn_task = None
+            self._hear().expect(expected_answer(turn.reply.playback.heard_text()))
             self._settle()
         if last is not None:
             self._close(last)
