@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from asr_server.completeness import Completeness, completeness
-from asr_server.endpointing import Commit, Decision, Endpointing, NoSpeech, Paused, Resumed, Started, Thresholds
+from asr_server.endpointing import Commit, Decision, Endpointing, NoSpeech, Paused, Resumed, Started
 from asr_server.loudness import Loudness
 from asr_server.overhearing import Overhearing
+from asr_server.patience import Thresholds
 from asr_server.scribe import Outcome, Scribe
 from asr_server.voice_activity import SileroModel, VoiceActivity
 from contracts.audio import BYTES_PER_SAMPLE, HEARING_RATE_HZ, OpusPacket

@@ -182,7 +182,7 @@ class HearingSession(Protocol):
     def expect(self, kind: str) -> None:
         """The toy has just asked something: "yes_no", "number", "name", "open" or "" (nothing).
 
-        Shapes the patience. No session calls it yet.
+        Shapes how long an answer is waited on. It holds until the next call; a session calls it as each turn ends.
         """
 
     def speaking(self, text: str, until_ms: float) -> None:

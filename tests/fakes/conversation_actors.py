@@ -133,6 +133,7 @@ class Ears:
     deliver: Deliver = lambda event: None
     request: OpenHearing | None = None
     revision: int = 0
+    expecting: str = ""
 
     async def open(self, request: OpenHearing, deliver: Deliver) -> Ears:
         self.request, self.deliver = request, deliver
@@ -169,7 +170,7 @@ class Ears:
         self.commands.append("reset")
 
     def expect(self, kind: str) -> None:
-        self.commands.append(f"expect {kind}")
+        self.expecting = kind
 
     def speaking(self, text: str, until_ms: float) -> None:
         self.commands.append("speaking")

@@ -383,3 +383,16 @@ def test_a_stall_while_there_is_enough_to_play_cuts_no_sentence() -> None:
         assert scene.toy.said("sentence")[1:] == ["Well, I do not know."]
 
     run_virtual(talk())
+
+
+def test_the_ears_know_what_the_toy_has_just_asked_for() -> None:
+    async def talk() -> None:
+        async with Scene(ScriptedModel(["Shall I turn the light off?", "Good night."])) as scene:
+            scene.ears.hears("I am going to bed")
+            await asyncio.sleep(10)
+            assert scene.ears.expecting == "yes_no"
+            scene.ears.hears("yes")
+            await asyncio.sleep(10)
+            assert scene.ears.expecting == ""
+
+    run_virtual(talk())

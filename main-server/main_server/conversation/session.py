@@ -27,6 +27,7 @@ from main_server.conversation.answer import clock
 from main_server.conversation.chronicle import Chronicle
 from main_server.conversation.draft import Draft, DraftRoom
 from main_server.conversation.drafts import Drafts
+from main_server.conversation.expecting import expected_answer
 from main_server.conversation.history import History
 from main_server.conversation.inbox import Inbox
 from main_server.conversation.phrases import (
@@ -319,6 +320,7 @@ class Session:
         finally:
             if self._turn is turn:
                 self._turn = self._turn_task = None
+            self._hear().expect(expected_answer(turn.reply.playback.heard_text()))
             self._settle()
         if last is not None:
             self._close(last)
