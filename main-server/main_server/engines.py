@@ -15,12 +15,15 @@ from contracts.transcription import Transcriber
 from main_server.brain.offline import OfflineBrain
 from main_server.brain.openai_model import ModelDeadlines, OpenAIModel
 from main_server.settings import Settings
+from serving.internal_token import internal_token
 
 Engine = TypeVar("Engine")
 
 RECOGNISERS = "zhiyin.transcribers"
 VOICES = "zhiyin.synthesizers"
 REMOTE = "openai+"
+TTS_SERVER = ("http://", "https://")
+"""How the address of one of our own begins: OpenAI's API, and the internal token for a key."""
 NEEDS_ADDRESS = {"openai"}
 SHERPA = "sherpa"
 
@@ -76,6 +79,10 @@ def voice(settings: Settings, **openai_options: Any) -> Chosen[Synthesizer]:
         key = settings.tts_key.get_secret_value()
         engine = _load(VOICES, "openai")(url, key, settings.tts_model, **openai_options)
         return Chosen(engine, f"{settings.tts_model} at {_without_query(url)} (ZHIYIN_TTS)")
+    if settings.tts.startswith(TTS_SERVER):
+        token = internal_token(settings.internal_token.get_secret_value(), settings.token_path)
+        tts_server = _load(VOICES, "openai")(f"{settings.tts}/v1", token, **openai_options)
+        return Chosen(tts_server, f"tts-server at {settings.tts} (ZHIYIN_TTS)")
     why, problem = "", ""
     if settings.tts != "auto" or _load(VOICES, SHERPA).understands(settings.tts_voice):  # else it is espeak-ng's name
         why, problem = _with_models(VOICES, settings.tts, models_dir(settings))

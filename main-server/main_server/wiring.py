@@ -217,7 +217,7 @@ def _ears(
     if settings.hearing_url == "local:":
         chosen = engine_lists.recogniser(settings)
         return LocalHearing(Dispatch(chosen.engine), SileroModel()), chosen
-    token = internal_token(settings.internal_token.get_secret_value(), settings.data_dir)
+    token = internal_token(settings.internal_token.get_secret_value(), settings.token_path)
     remote = RemoteHearing(settings.hearing_url, token)
 
     async def check() -> str | None:
