@@ -39,11 +39,14 @@ class Bench:
         self._server_cores, self._other_cores, self.pinning = core_plan() if args.pin else ("", "", "not pinned")
         self.port = _free_port()
         self.server: Child
+        self.stubs: Child
         self._homes = homes.Homes()
 
     async def __aenter__(self) -> Bench:
         try:
-            stubs = await self._start("stub engines", (sys.executable, "-m", "bench.stubs"), self._other_cores)
+            self.stubs = stubs = await self._start(
+                "stub engines", (sys.executable, "-m", "bench.stubs"), self._other_cores
+            )
             engines = f"http://127.0.0.1:{(await stubs.line(20)).split()[-1]}/v1"
             stubs.drain()
             if self._args.homes == "sockets":
