@@ -20,6 +20,7 @@ from tts_server.settings import TtsServerSettings
 PREFIX = "ZHIYIN_"
 SEVERAL = "|"
 """Between the entries of a list; the first one is preferred."""
+LOCAL = "local:"
 OFFLINE = "offline"
 """The offline brain, as the last entry of ZHIYIN_LLM_URL."""
 
@@ -54,10 +55,13 @@ def _model_addresses(value: str) -> str:
     return SEVERAL.join([*map(_web_address, first), last if last == OFFLINE else _web_address(last)])
 
 
-def _local_only(value: str) -> str:
-    if value != "local:":
-        raise ValueError("this version runs it inside main-server only: leave it empty or use local:")
-    return value
+def _fabric_address(value: str) -> str:
+    with contextlib.suppress(ValueError):  # a port that is none
+        parts = urlsplit(value)
+        whole = parts.scheme == "tcp" and parts.hostname and parts.port and not parts.username and not parts.path
+        if value == LOCAL or whole:
+            return value
+    raise ValueError("use local:, or tcp://HOST:PORT where `zhiyin asr-worker` runs")
 
 
 def _hearing_address(value: str) -> str:
@@ -90,7 +94,7 @@ EngineAddress = Annotated[str, AfterValidator(_engine_addresses)]
 VoiceAddress = Annotated[str, AfterValidator(_voice_addresses)]
 ModelAddress = Annotated[str, AfterValidator(_model_addresses)]
 HearingAddress = Annotated[str, AfterValidator(_hearing_address)]
-LocalOnly = Annotated[str, AfterValidator(_local_only)]
+FabricAddress = Annotated[str, AfterValidator(_fabric_address)]
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
@@ -115,10 +119,15 @@ class Settings(BaseSettings):
     hearing_url: HearingAddress = Field(
         "local:", description="Where the ears run: local: = inside main-server, or ws(s)://HOST:PORT/hearing."
     )
-    fabric_url: LocalOnly = Field("local:", description="What carries speech work. local: = child processes here.")
+    fabric_url: FabricAddress = Field(
+        LOCAL, description="Where speech work runs. local: = child processes here, or tcp://HOST:PORT of an asr-worker."
+    )
 
     asr_server_host: str = Field("127.0.0.1", description="Address that `zhiyin asr-server` listens on.")
     asr_server_port: int = Field(8010, ge=0, le=65535, description="Its port.")
+    asr_worker_host: str = Field("127.0.0.1", description="Address that `zhiyin asr-worker` listens on.")
+    asr_worker_port: int = Field(8011, ge=0, le=65535, description="Its port for jobs.")
+    asr_worker_http_port: int = Field(8012, ge=0, le=65535, description="Its port for /health, /ready and /metrics.")
     internal_token: SecretStr = Field(
         SecretStr(""),
         description="What services on different machines show each other; empty = made at the first start.",
