@@ -32,7 +32,7 @@ TURN_S = 11.0
 async def load(url: str, devices: int, seconds: float, spoken: Utterance) -> dict[str, object]:
     """The load's figures: turns, failures, frames, and how late this process itself was."""
     log = Log()
-    toys = _toys(url, devices, spoken, log)
+    toys = toys_at(url, devices, spoken, log)
     starts = asyncio.gather(*(_start_later(toy, random.uniform(0, TURN_S)) for toy in toys))
     watch = asyncio.create_task(_watch(toys))
     await starts
@@ -61,7 +61,7 @@ async def load(url: str, devices: int, seconds: float, spoken: Utterance) -> dic
 async def first_turns(url: str, count: int, spoken: Utterance) -> dict[str, object]:
     """The first turns of one toy with a server that has just started."""
     log = Log()
-    (toy,) = _toys(url, 1, spoken, log)
+    (toy,) = toys_at(url, 1, spoken, log)
     await toy.start()
     deadline_s = monotonic() + count * 30
     while len(log.turns) < count and not log.failures and monotonic() < deadline_s:
@@ -71,7 +71,8 @@ async def first_turns(url: str, count: int, spoken: Utterance) -> dict[str, obje
     return _figures(log, log.turns)
 
 
-def _toys(url: str, devices: int, spoken: Utterance, log: Log) -> list[SimulatedToy]:
+def toys_at(url: str, devices: int, spoken: Utterance, log: Log) -> list[SimulatedToy]:
+    """Toys of that server, not started yet."""
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or 80
     return [

@@ -62,13 +62,13 @@ class Child:
         if self._draining is not None:
             self._draining.cancel()
             await asyncio.gather(self._draining, return_exceptions=True)
-        self._signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(TERM_GRACE_S):
                 await process.communicate()
         except TimeoutError:
             print(f"{self.name} did not end within {TERM_GRACE_S:.0f} s of SIGTERM: killed", file=sys.stderr)
-        self._signal(signal.SIGKILL)  # also whatever it left behind in its group
+        self.signal(signal.SIGKILL)  # also whatever it left behind in its group
         await process.wait()
 
     @property
@@ -141,7 +141,7 @@ class Child:
             raise ProcessDied(f"{self.name} was not started.")
         return self._process
 
-    def _signal(self, number: signal.Signals) -> None:
+    def signal(self, number: signal.Signals) -> None:
         if self._process is None:
             return
         try:

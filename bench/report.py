@@ -45,10 +45,15 @@ class Round:
     cpu_s: float
     rss_bytes: int
     drafts: Counter[str] = field(default_factory=Counter)
+    homes_cpu_s: dict[str, float] = field(default_factory=dict)
+    """Of the programs beside the server, by name."""
 
     @property
     def window_s(self) -> float:
         return float(str(self.figures["window_s"]))
+
+    def per_device_second_ms(self, cpu_s: float) -> float:
+        return cpu_s * 1000 / (self.devices * self.window_s)
 
     @property
     def overheads_ms(self) -> list[float]:
@@ -131,6 +136,13 @@ def remarks(rounds: list[Round], first_turn_ms: list[float], floor: Floor, idle_
     )
     lines.append(f"Idle server: {idle_rss_bytes / 1e6:.0f} MB resident.")
     for each in rounds:
+        if each.homes_cpu_s:
+            parts = {"main-server": each.cpu_s} | each.homes_cpu_s
+            shares = ", ".join(f"{name} {each.per_device_second_ms(spent_s):.2f}" for name, spent_s in parts.items())
+            total_ms = each.per_device_second_ms(sum(parts.values()))
+            lines.append(
+                f"CPU of each process at {each.devices} devices, ms per device-second: {shares}; {total_ms:.2f}."
+            )
         failures = each.figures["failures"]
         if isinstance(failures, dict):
             lines += [f"At {each.devices} devices: {count} x {why}." for why, count in failures.items()]

@@ -10,13 +10,13 @@ import socket
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 
-from bench import floor, report
+from bench import floor, homes, report
 from bench.processes import Child, ProcessDied, core_plan
 from bench.report import ENDPOINTING_MS, Round
 from bench.utterance import Utterance, first_half_s, utterance
@@ -43,19 +43,23 @@ class Bench:
         self._server_cores, self._other_cores, self.pinning = core_plan() if args.pin else ("", "", "not pinned")
         self.port = _free_port()
         self.server: Child
+        self.stubs: Child
+        self._homes = homes.Homes()
 
     async def __aenter__(self) -> Bench:
         try:
             command = (sys.executable, "-m", "bench.stubs", "--half-below-s", f"{self._args.half_below_s:.3f}")
-            stubs = await self._start("stub engines", command, self._other_cores)
+            self.stubs = stubs = await self._start("stub engines", command, self._other_cores)
             engines = f"http://127.0.0.1:{(await stubs.line(20)).split()[-1]}/v1"
             stubs.drain()
-            # In the folder of its data, so that no .env of this checkout changes what is measured.
-            self.server = await self._start(
-                "server", SERVER, self._server_cores, self._environment(engines), self._folder
-            )
-            self.server.drain()
-            await self._until_ready()
+            if self._args.homes == "sockets":
+                self._homes = await homes.behind_sockets(engines, _free_port, self._start_service)
+            else:
+                self._homes = await homes.inside(engines)
+            for url in self._homes.ready_urls:
+                await self._until_ready(url, self._homes.check)
+            self.server = await self._start_service("server", SERVER, self._environment(engines))
+            await self._until_ready(f"http://127.0.0.1:{self.port}/ready", self.server.check)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -81,13 +85,14 @@ class Bench:
         drafts = await self._drafts()
         async with self._load("--devices", str(devices), "--seconds", str(self._args.seconds), *more) as load:
             await self._expect(load, "measuring", LOAD_START_TIMEOUT_S)
-            began_s = self.server.cpu_s()
+            began_s, homes_began_s = self.server.cpu_s(), self._homes.cpu_s()
             await self._expect(load, "measured", self._args.seconds + LOAD_END_TIMEOUT_S)
             spent_s, rss_bytes = self.server.cpu_s() - began_s, self.server.rss_bytes()
+            homes_spent_s = {name: spent - homes_began_s[name] for name, spent in self._homes.cpu_s().items()}
             figures = json.loads(await load.line(LOAD_END_TIMEOUT_S))
         self.server.check()
         await asyncio.sleep(SETTLE_S)
-        return Round(devices, figures, spent_s, rss_bytes, (await self._drafts()) - drafts)
+        return Round(devices, figures, spent_s, rss_bytes, (await self._drafts()) - drafts, homes_spent_s)
 
     async def _drafts(self) -> Counter[str]:
         """What became of the drafts since the server began, and under "wasted" the tokens of those thrown away."""
@@ -114,11 +119,17 @@ class Bench:
         log = self._folder / f"{name.replace(' ', '-')}.log"
         return await self._stack.enter_async_context(Child(name, command, log, env=env, cores=cores, folder=at))
 
+    async def _start_service(self, name: str, command: Sequence[str], settings: dict[str, str]) -> Child:
+        # In a folder of its own, so that no .env of this checkout changes what is measured.
+        there = {"PYTHONPATH": str(Path.cwd()), "ZHIYIN_DATA_DIR": str(self._folder / "data")}
+        child = await self._start(name, command, self._server_cores, there | settings, self._folder)
+        child.drain()
+        return child
+
     def _environment(self, engines: str) -> dict[str, str]:
         return {
             "ZHIYIN_HOST": "127.0.0.1",
             "ZHIYIN_PORT": str(self.port),
-            "ZHIYIN_DATA_DIR": str(self._folder / "data"),
             "ZHIYIN_DATABASE_URL": "",
             "ZHIYIN_PUBLIC_URL": "",
             "ZHIYIN_HEARING_URL": "",
@@ -126,19 +137,17 @@ class Bench:
             "ZHIYIN_LLM_URL": engines,
             "ZHIYIN_LLM_MODEL": "stub",
             "ZHIYIN_LLM_KEY": "stub",
-            "ZHIYIN_ASR": f"openai+{engines}",
-            "ZHIYIN_TTS": f"openai+{engines}",
             "ZHIYIN_ENDPOINTING": "adaptive" if self._args.endpointing == "adaptive" else f"fixed:{ENDPOINTING_MS}",
             "ZHIYIN_CLAIM": "open",
+            **self._homes.settings,
         }
 
-    async def _until_ready(self) -> None:
-        """Waits for 200 from /ready. Raises ProcessDied with the server's log when it does not come."""
-        url = f"http://127.0.0.1:{self.port}/ready"
+    async def _until_ready(self, url: str, check: Callable[[], None]) -> None:
+        """Waits for 200 from a /ready. Raises ProcessDied with the server's log when it does not come."""
         said = "nothing"
         async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
             for _ in range(int(READY_TIMEOUT_S / 0.2)):
-                self.server.check()
+                check()
                 try:
                     response = await client.get(url)
                     if response.status_code == 200:
@@ -150,7 +159,10 @@ class Bench:
         raise ProcessDied(f"{url} was not ready within {READY_TIMEOUT_S:.0f} s ({said}).{self._server_log()}")
 
     def _server_log(self) -> str:
-        lines = (self._folder / "server.log").read_text("utf-8", "replace").splitlines()[-15:]
+        log = self._folder / "server.log"
+        if not log.exists():
+            return ""
+        lines = log.read_text("utf-8", "replace").splitlines()[-15:]
         return " The end of the server's log:\n" + "\n".join(f"    {line}" for line in lines)
 
 
@@ -192,6 +204,8 @@ def main() -> int:
     parser.add_argument("--endpointing", choices=("fixed", "adaptive"), default="fixed",
                         help=f"fixed: {ENDPOINTING_MS} ms of silence (default); adaptive: by the text, and a last "
                         "round that pauses in the middle of its sentence")  # fmt: skip
+    parser.add_argument("--homes", choices=("inside", "sockets"), default="inside",
+                        help="ears and voice in the server, or in asr-server and tts-server beside it")  # fmt: skip
     parser.add_argument("--no-pin", dest="pin", action="store_false", help="do not give the server a core of its own")
     parser.add_argument("--recording", type=Path, help="a recording to say instead of the sentence by espeak-ng")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep data and logs there")

@@ -35,6 +35,7 @@ class Turn:
     first_sound_s: float = 0.0
     underruns: int = 0
     packets: int = 0
+    arrivals_s: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -232,6 +233,7 @@ class SimulatedToy(asyncio.Protocol):
         self._deadline_s = now_s + ANSWER_TIMEOUT_S
         self._playback.arrive(now_s)
         turn.packets += 1
+        turn.arrivals_s.append(now_s)
         if not turn.first_sound_s:
             turn.first_packet_s = turn.first_packet_s or now_s
             if self._decoder is not None and carries_sound(self._decoder.decode(payload), self._rate_hz):

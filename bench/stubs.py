@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import struct
 from collections.abc import Callable
 from functools import partial
@@ -43,7 +44,10 @@ SENTENCES = (
      " and", " never", " get", " lost", "."),
 )  # fmt: skip
 MAX_REQUEST_BYTES = 4 << 20
+HUNG_S = 10.0
+KINDS = ("transcriptions", "completions", "speech")
 
+_hangs_next: set[str] = set()  # kinds of which one request is left waiting for HUNG_S
 _numbers = count(70 * 70)  # three syllables and more: a short one before a full stop looks like an abbreviation
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: "
 _CHUNKED = b"\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -83,6 +87,11 @@ class StubEngines(asyncio.Protocol):
             self._answer(*request)
 
     def _answer(self, path: str, body: bytes) -> None:
+        kind = path.rpartition("/")[2]
+        if kind in _hangs_next:
+            _hangs_next.discard(kind)
+            self._after(HUNG_S, partial(self._answer, path, body))
+            return
         if path.endswith("/audio/transcriptions"):
             whole = len(body) >= self._half_below_bytes
             rest = f" I want to know{name(next(_numbers))}." if whole else ""
@@ -218,7 +227,8 @@ VOWEL = _vowel(20.0)
 
 
 async def serve(host: str, port: int, half_below_s: float) -> None:
-    """Serves until cancelled; says on stdout where it listens."""
+    """Serves until cancelled; says on stdout where it listens. At SIGUSR1 the next request of each kind hangs."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _hangs_next.update, KINDS)
     server = await asyncio.get_running_loop().create_server(lambda: StubEngines(half_below_s), host, port)
     print(f"listening on {server.sockets[0].getsockname()[1]}", flush=True)
     async with server:

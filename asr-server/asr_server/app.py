@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 from contextlib import suppress
 
 import uvicorn
@@ -22,11 +21,8 @@ from serving import server
 from serving.access import TOKEN_IS_WANTED, Access
 from serving.readiness import Readiness
 from serving.routes import service_router
+from serving.warming import Warming
 
-log = logging.getLogger(__name__)
-
-WARM_S = 60.0
-REWARM_S = 20.0
 CLOSE_S = 5.0
 STOP_S = 3
 PING_S = 10.0
@@ -39,24 +35,10 @@ class AsrServer:
         self.transcriber = transcriber
         self.counters = SocketCounters()
         self.readiness = Readiness("asr-server", fresh_for_s=0.0)  # its one check costs nothing
-        self.readiness.add("recogniser", self._check, vital=True)
+        self.warming = Warming("recogniser", transcriber.warm)
+        self.readiness.add("recogniser", self.warming.check, vital=True)
         self._hearing = LocalHearing(Dispatch(transcriber), SileroModel())
         self._access = access
-        self._problem = "The recogniser is being loaded."
-
-    async def keep_warm(self) -> None:
-        """Loads the recogniser, as often as it takes."""
-        while True:
-            try:
-                async with asyncio.timeout(WARM_S):
-                    await self.transcriber.warm()
-            except (EngineError, TimeoutError) as error:
-                self._problem = str(error) or "The recogniser took too long to load."
-                log.warning("the recogniser is not there yet", extra={"why": self._problem})
-                await asyncio.sleep(REWARM_S)
-            else:
-                self._problem = ""
-                return
 
     def app(self) -> FastAPI:
         """/hearing, /health, /ready, /metrics."""
@@ -72,9 +54,6 @@ class AsrServer:
             await HearingSocket(connection, self._hearing, self.transcriber.name, self.counters).serve()
 
         return app
-
-    async def _check(self) -> str | None:
-        return self._problem or None
 
 
 def config(app: FastAPI) -> uvicorn.Config:
@@ -93,7 +72,7 @@ def config(app: FastAPI) -> uvicorn.Config:
 async def serve(asr: AsrServer, host: str, port: int, banner: str) -> None:
     """Listens until SIGINT or SIGTERM. Raises CannotListen."""
     with server.listen(host, port, "ZHIYIN_ASR_SERVER_") as listening:
-        warming = asyncio.create_task(asr.keep_warm())
+        warming = asyncio.create_task(asr.warming.keep(), name="warming")
         gc.collect()
         gc.freeze()
         ears = f"{banner}\n  ears         {server.url(host, listening.getsockname()[1], 'ws')}/hearing"

@@ -1,4 +1,4 @@
-"""The worker's half: requests from the parent, dispatched to engines, one decode at a time per engine."""
+"""The child's half: requests from the parent, dispatched to engines, one decode at a time per engine."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, TypeVar, runtime_checkable
 
+from contracts import jobs
 from contracts.errors import EngineBusy, EngineUnavailable
 from contracts.loopback import Frame
-from contracts.transcription import Transcript
+from contracts.transcription import Transcript, Voiceprint
+
+Result = TypeVar("Result")
 
 MAX_WAITING = 16
 """Utterances that may wait for one engine; the next one is refused with EngineBusy."""
@@ -28,6 +31,14 @@ class Decoder(Protocol):
 
     def decode(self, pcm: bytes, sample_rate_hz: int, language: str, cancelled: Callable[[], bool]) -> Transcript:
         """Mono s16le in. Looks at `cancelled` now and then, and may return anything once it is true."""
+
+
+@runtime_checkable
+class KnowsSpeakers(Protocol):
+    """A decoder that makes voiceprints too."""
+
+    def voiceprint(self, pcm: bytes, sample_rate_hz: int) -> Voiceprint | None:
+        """None for too little speech. Raises EngineUnavailable without a speaker model."""
 
 
 class DecoderQueue:
@@ -47,6 +58,19 @@ class DecoderQueue:
 
     async def decode(self, pcm: bytes, sample_rate_hz: int, language: str) -> Transcript:
         """Raises EngineBusy when MAX_WAITING are waiting already, and what the decoder raises."""
+        return await self._run(lambda decoder, stopped: decoder.decode(pcm, sample_rate_hz, language, stopped))
+
+    async def voiceprint(self, pcm: bytes, sample_rate_hz: int) -> Voiceprint | None:
+        """As `decode`; raises EngineUnavailable where the decoder makes none."""
+
+        def encode(decoder: Decoder, _: Callable[[], bool]) -> Voiceprint | None:
+            if not isinstance(decoder, KnowsSpeakers):
+                raise EngineUnavailable(f"The {self._name} recogniser makes no voiceprints.", engine=self._name)
+            return decoder.voiceprint(pcm, sample_rate_hz)
+
+        return await self._run(encode)
+
+    async def _run(self, call: Callable[[Decoder, Callable[[], bool]], Result]) -> Result:
         if self._waiting >= MAX_WAITING:
             raise EngineBusy(f"The {self._name} recogniser has too much to do.", engine=self._name)
         self._waiting += 1
@@ -56,8 +80,8 @@ class DecoderQueue:
             self._waiting -= 1
         stop = threading.Event()
 
-        def work() -> Transcript:
-            return self._load().decode(pcm, sample_rate_hz, language, stop.is_set)
+        def work() -> Result:
+            return call(self._load(), stop.is_set)
 
         job = asyncio.get_running_loop().run_in_executor(self._thread, work)
         job.add_done_callback(self._done)  # the thread is busy until then, whoever still waits for the answer
@@ -72,14 +96,14 @@ class DecoderQueue:
             self._decoder = self._make()
         return self._decoder
 
-    def _done(self, job: asyncio.Future[Transcript]) -> None:
+    def _done(self, job: asyncio.Future[Result]) -> None:
         self._turn.release()
         if not job.cancelled():
             job.exception()  # seen: nobody may be left to see it
 
 
 class Worker:
-    """Answers "warm" and "transcribe" (contracts.loopback). `makers` gives each engine's constructor by name."""
+    """Answers WARM, TRANSCRIBE and VOICEPRINT (contracts.jobs). `makers` gives each engine's constructor by name."""
 
     def __init__(self, makers: Mapping[str, Callable[[], Decoder]]) -> None:
         self._queues = {name: DecoderQueue(name, make) for name, make in makers.items()}
@@ -90,17 +114,15 @@ class Worker:
         queue = self._queues.get(engine)
         if queue is None:
             raise EngineUnavailable(f"This worker has no recogniser named {engine!r}.", engine=engine)
-        if kind == "warm":
+        if kind == jobs.WARM:
             await queue.warm()
             return Frame()
-        if kind != "transcribe":
+        if kind not in (jobs.TRANSCRIBE, jobs.VOICEPRINT):
             raise EngineUnavailable(f"This worker does not know the request {kind!r}.", engine=engine)
-        rate_hz, language = int(request.fields["sample_rate_hz"]), str(request.fields.get("language", ""))
-        heard = await queue.decode(request.body, rate_hz, language)
-        return Frame(
-            {"text": heard.text, "language": heard.language, "emotion": heard.emotion, "rejected": heard.rejected},
-            heard.voiceprint or b"",
-        )
+        pcm, language = jobs.read_job(request)
+        if kind == jobs.VOICEPRINT:
+            return jobs.encoded(await queue.voiceprint(pcm.data, pcm.sample_rate_hz))
+        return jobs.transcribed(await queue.decode(pcm.data, pcm.sample_rate_hz, language))
 
 
 def makers() -> dict[str, Callable[[], Decoder]]:

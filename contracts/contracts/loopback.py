@@ -1,7 +1,8 @@
-"""Messages between main-server and the child processes it starts, over a loopback socket (TCP on 127.0.0.1).
+"""Requests and answers between our processes over TCP: a child process on loopback, or a worker on another machine.
 
 A frame is: u32 big-endian header length, u32 body length, header (JSON object, UTF-8), body (raw bytes).
-The first frame from the client carries `{"token": ...}`; anything else closes the connection. Then requests
+The first frame from the client carries `{"token": ...}`; a wrong one is answered with `{"id": 0, "ok": false, "code":
+"token_refused", ...}`, and anything else closes the connection. Then requests
 `{"id": n, "kind": "...", ...}` and answers `{"id": n, "ok": true, ...}` or `{"id": n, "ok": false, "code", "message"}`.
 A request of kind "cancel" names a running request by its `id`, stops it, and has no answer of its own.
 A peer that breaks the format is disconnected; a lost connection fails every request that was waiting on it.
@@ -15,6 +16,7 @@ import hmac
 import itertools
 import json
 import logging
+import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,7 +40,12 @@ MAX_FRAME_BYTES = 8 * 1024 * 1024
 MAX_REQUESTS = 64
 """Requests one connection may have open; one more is answered with `engine_busy`."""
 
+MAX_CONNECTIONS = 256
+"""One more is closed at once."""
+
 HELLO_TIMEOUT_S = 5.0
+LOOPBACK = "127.0.0.1"
+TOKEN_REFUSED = "token_refused"
 
 _LENGTHS = struct.Struct(">II")
 _ERRORS: dict[str, type[EngineError]] = {
@@ -63,19 +70,34 @@ Handler = Callable[[str, Frame], Awaitable[Frame]]
 
 
 class LoopbackServer:
-    """Listens on a free port of 127.0.0.1 and runs one task per request."""
+    """Runs one task per request. `token` "" lets nobody in."""
 
     def __init__(self, handler: Handler, token: str) -> None:
         self._handler = handler
         self._token = token
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._answering: set[asyncio.Task[None]] = set()
+        self._draining = False
 
-    async def start(self) -> int:
-        """Returns the port."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+    @property
+    def connections(self) -> int:
+        return len(self._connections)
+
+    async def start(self, listening: socket.socket | None = None) -> int:
+        """Listens there, or on a free port of 127.0.0.1. Returns the port."""
+        listening = listening or socket.create_server((LOOPBACK, 0))
+        self._server = await asyncio.start_server(self._accept, sock=listening)
         port: int = self._server.sockets[0].getsockname()[1]
         return port
+
+    async def drain(self, timeout_s: float) -> None:
+        """Takes on nothing new and returns when what is under way is answered, or after `timeout_s`."""
+        self._draining = True
+        if self._server is not None:
+            self._server.close()
+        if self._answering:
+            await asyncio.wait(tuple(self._answering), timeout=timeout_s)
 
     async def close(self) -> None:
         if self._server is not None:
@@ -85,6 +107,9 @@ class LoopbackServer:
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._connections) >= MAX_CONNECTIONS:
+            writer.transport.abort()
+            return
         connection = asyncio.create_task(self._serve(reader, writer))
         self._connections.add(connection)
         connection.add_done_callback(self._connections.discard)
@@ -93,11 +118,16 @@ class LoopbackServer:
         running: dict[int, asyncio.Task[None]] = {}
         try:
             if not await self._knows_token(reader):
+                writer.write(_refusal(0, ZhiyinError("The token is not the right one.", code=TOKEN_REFUSED)))
+                writer.close()
+                async with asyncio.timeout(HELLO_TIMEOUT_S):
+                    await writer.wait_closed()
                 return
             while True:
                 header, body = await _read(reader)
                 self._dispatch(header, body, running, writer)
-        except (BrokenFrame, ConnectionError, asyncio.IncompleteReadError):
+                await writer.drain()  # who takes no answers is not read from either
+        except (BrokenFrame, ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             pass
         finally:
             for task in running.values():
@@ -110,7 +140,7 @@ class LoopbackServer:
                 header, _ = await _read(reader)
         except TimeoutError:
             return False
-        return hmac.compare_digest(str(header.get("token", "")).encode(), self._token.encode())
+        return bool(self._token) and hmac.compare_digest(str(header.get("token", "")).encode(), self._token.encode())
 
     def _dispatch(
         self, header: dict[str, Any], body: bytes, running: dict[int, asyncio.Task[None]], writer: asyncio.StreamWriter
@@ -125,9 +155,14 @@ class LoopbackServer:
             raise BrokenFrame("an id used twice")
         elif len(running) >= MAX_REQUESTS:
             writer.write(_refusal(number, EngineBusy("Too many requests at once.", engine="")))
+        elif self._draining:
+            writer.write(_refusal(number, EngineUnavailable("It is being stopped.", engine="")))
         else:
-            running[number] = asyncio.create_task(self._answer(number, kind, Frame(header, body), writer))
-            running[number].add_done_callback(lambda _: running.pop(number, None))
+            task = asyncio.create_task(self._answer(number, kind, Frame(header, body), writer))
+            running[number] = task
+            self._answering.add(task)
+            task.add_done_callback(lambda _: running.pop(number, None))
+            task.add_done_callback(self._answering.discard)
 
     async def _answer(self, number: int, kind: str, request: Frame, writer: asyncio.StreamWriter) -> None:
         try:
@@ -146,25 +181,29 @@ class LoopbackServer:
 class LoopbackClient:
     """One connection with any number of requests under way. Made by `connect`; dead once the connection is."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, engine: str) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, engine: str, lost: str = "") -> None:
         self._reader = reader
         self._writer = writer
         self._engine = engine
+        self._lost_sentence = lost or f"The {engine} process is gone; it is started again."
+        self.token_refused = False
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Frame]] = {}
         self._lost_event = asyncio.Event()
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
-    async def connect(cls, port: int, token: str, *, engine: str, timeout_s: float = 5.0) -> LoopbackClient:
-        """`engine` names the peer in errors. Raises EngineUnavailable."""
+    async def connect(
+        cls, port: int, token: str, *, engine: str, host: str = LOOPBACK, lost: str = "", timeout_s: float = 5.0
+    ) -> LoopbackClient:
+        """`engine` names the peer in errors; `lost` is the sentence for its loss. Raises EngineUnavailable."""
         try:
             async with asyncio.timeout(timeout_s):
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                reader, writer = await asyncio.open_connection(host, port)
         except (OSError, TimeoutError) as error:
             raise EngineUnavailable(f"The {engine} process does not answer.", engine=engine) from error
         writer.write(encode({"token": token}))
-        return cls(reader, writer, engine)
+        return cls(reader, writer, engine, lost)
 
     @property
     def lost(self) -> bool:
@@ -219,7 +258,10 @@ class LoopbackClient:
             self._waiting.clear()
 
     def _deliver(self, header: dict[str, Any], body: bytes) -> None:
-        answer = self._waiting.pop(header.pop("id", 0), None)
+        number = header.pop("id", 0)
+        if number == 0 and header.get("code") == TOKEN_REFUSED:
+            self.token_refused = True
+        answer = self._waiting.pop(number, None)
         if answer is None or answer.done():
             return  # answered after it was cancelled
         if header.pop("ok", False) is True:
@@ -232,14 +274,14 @@ class LoopbackClient:
         return known(message, engine=self._engine) if known else EngineFailed(message, engine=self._engine, code=code)
 
     def _lost(self) -> EngineUnavailable:
-        return EngineUnavailable(f"The {self._engine} process is gone; it is started again.", engine=self._engine)
+        return EngineUnavailable(self._lost_sentence, engine=self._engine)
 
 
 def encode(header: Mapping[str, Any], body: bytes = b"") -> bytes:
     """One frame. Raises EngineFailed when it is over MAX_FRAME_BYTES."""
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     if len(text) + len(body) > MAX_FRAME_BYTES:
-        raise EngineFailed(f"A message of {len(text) + len(body)} bytes is too long for a child process.", engine="")
+        raise EngineFailed(f"A message of {len(text) + len(body)} bytes is too long for another process.", engine="")
     return _LENGTHS.pack(len(text), len(body)) + text + body
 
 

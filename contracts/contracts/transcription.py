@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from contracts.audio import HEARING_RATE_HZ, Pcm
 
@@ -41,6 +41,22 @@ class Transcript:
     engine_ms: float = 0.0
     engine: str = ""
     """Who made it, where the transcriber is several; "" = the transcriber itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voiceprint:
+    """Who spoke, as numbers: `vector` is raw little-endian float32 of length 1. Only those of one `encoder` compare."""
+
+    vector: bytes
+    encoder: str
+
+
+@runtime_checkable
+class SpeakerEncoder(Protocol):
+    """What makes voiceprints; some transcribers do."""
+
+    async def voiceprint(self, pcm: Pcm) -> Voiceprint | None:
+        """Of the one person that speaks there; None for too little speech. Raises EngineError."""
 
 
 class Transcription(Protocol):

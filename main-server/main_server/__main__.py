@@ -78,6 +78,12 @@ def _asr_server(settings: Any) -> None:
     run_asr_server(settings)
 
 
+def _asr_worker(settings: Any) -> None:
+    from main_server.asr_worker_service import run_asr_worker
+
+    run_asr_worker(settings)
+
+
 def _tts_settings() -> Any:
     from tts_server.settings import load_settings
 
@@ -93,6 +99,7 @@ def _tts_server(settings: Any) -> None:
 PROGRAMS = {
     "serve": Program("migrate the database and serve devices, OTA and console", _settings, _main_server),
     "asr-server": Program("the ears as a program of their own (ZHIYIN_HEARING_URL)", _settings, _asr_server),
+    "asr-worker": Program("the recogniser as a program of its own (ZHIYIN_FABRIC_URL)", _settings, _asr_worker),
     "tts-server": Program(
         "serve only the voice, OpenAI-compatible, for a main-server elsewhere",
         _tts_settings,

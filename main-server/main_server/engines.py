@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
 from contracts.errors import EngineUnavailable
 from contracts.language_model import LanguageModel
@@ -14,14 +15,18 @@ from contracts.speech import Synthesizer
 from contracts.transcription import Transcriber
 from main_server.brain.offline import OfflineBrain
 from main_server.brain.openai_model import ModelDeadlines, OpenAIModel
-from main_server.settings import Settings
+from main_server.settings import LOCAL, Settings
+from serving.internal_token import internal_token
 
 Engine = TypeVar("Engine")
 
 RECOGNISERS = "zhiyin.transcribers"
 VOICES = "zhiyin.synthesizers"
 REMOTE = "openai+"
-NEEDS_ADDRESS = {"openai"}
+TTS_SERVER = ("http://", "https://")
+"""How the address of one of our own begins: OpenAI's API, and the internal token for a key."""
+WORKER = "worker"
+NEEDS_ADDRESS = {"openai", WORKER}
 SHERPA = "sherpa"
 
 
@@ -43,6 +48,8 @@ def recogniser(settings: Settings) -> Chosen[Transcriber]:
         url = settings.asr.removeprefix(REMOTE)
         engine = _load(RECOGNISERS, "openai")(url, settings.asr_key.get_secret_value(), settings.asr_model)
         return Chosen(engine, f"{settings.asr_model} at {_without_query(url)} (ZHIYIN_ASR)")
+    if settings.fabric_url != LOCAL:
+        return Chosen(_worker(settings), f"the speech worker at {settings.fabric_url} (ZHIYIN_FABRIC_URL)")
     why, problem = _with_models(RECOGNISERS, settings.asr, models_dir(settings))
     if why:
         return Chosen(_load(RECOGNISERS, SHERPA)(), why)
@@ -76,6 +83,10 @@ def voice(settings: Settings, **openai_options: Any) -> Chosen[Synthesizer]:
         key = settings.tts_key.get_secret_value()
         engine = _load(VOICES, "openai")(url, key, settings.tts_model, **openai_options)
         return Chosen(engine, f"{settings.tts_model} at {_without_query(url)} (ZHIYIN_TTS)")
+    if settings.tts.startswith(TTS_SERVER):
+        token = internal_token(settings.internal_token.get_secret_value(), settings.token_path)
+        tts_server = _load(VOICES, "openai")(f"{settings.tts}/v1", token, **openai_options)
+        return Chosen(tts_server, f"tts-server at {settings.tts} (ZHIYIN_TTS)")
     why, problem = "", ""
     if settings.tts != "auto" or _load(VOICES, SHERPA).understands(settings.tts_voice):  # else it is espeak-ng's name
         why, problem = _with_models(VOICES, settings.tts, models_dir(settings))
@@ -116,6 +127,15 @@ def _with_models(group: str, address: str, models: Path) -> tuple[str, str]:
     if not found and address != "auto":
         return "", f"There is no model for it in {models}: docs/engines.md. The built-in engine serves meanwhile."
     return found, ""
+
+
+def _worker(settings: Settings) -> Transcriber:
+    """The recogniser of an asr-worker: whichever it has for `auto`, else the one named."""
+    where = urlsplit(settings.fabric_url)
+    token = internal_token(settings.internal_token.get_secret_value(), settings.token_path)
+    name = "" if settings.asr == "auto" else settings.asr.removeprefix("local:")
+    engine: Transcriber = _load(RECOGNISERS, WORKER)(where.hostname, where.port, token, name)
+    return engine
 
 
 def _local(group: str, name: str, setting: str) -> Any:

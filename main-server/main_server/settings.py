@@ -14,11 +14,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from main_server.device.addresses import checked_public_url
 from serving.errors import SettingsError
+from serving.internal_token import TOKEN_FILE
 from tts_server.settings import TtsServerSettings
 
 PREFIX = "ZHIYIN_"
 SEVERAL = "|"
 """Between the entries of a list; the first one is preferred."""
+LOCAL = "local:"
 OFFLINE = "offline"
 """The offline brain, as the last entry of ZHIYIN_LLM_URL."""
 
@@ -33,15 +35,33 @@ def _engine_addresses(value: str) -> str:
     return SEVERAL.join(_engine_address(each) for each in entries_of(value))
 
 
+def _voice_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https"):
+        return _engine_address(value)
+    if not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
+        raise ValueError(
+            "the address of a tts-server is http://HOST:8003 and no more; others are openai+http://HOST/v1"
+        )
+    return value.rstrip("/")
+
+
+def _voice_addresses(value: str) -> str:
+    return SEVERAL.join(_voice_address(each) for each in entries_of(value))
+
+
 def _model_addresses(value: str) -> str:
     *first, last = entries_of(value)
     return SEVERAL.join([*map(_web_address, first), last if last == OFFLINE else _web_address(last)])
 
 
-def _local_only(value: str) -> str:
-    if value != "local:":
-        raise ValueError("this version runs it inside main-server only: leave it empty or use local:")
-    return value
+def _fabric_address(value: str) -> str:
+    with contextlib.suppress(ValueError):  # a port that is none
+        parts = urlsplit(value)
+        whole = parts.scheme == "tcp" and parts.hostname and parts.port and not parts.username and not parts.path
+        if value == LOCAL or whole:
+            return value
+    raise ValueError("use local:, or tcp://HOST:PORT where `zhiyin asr-worker` runs")
 
 
 def _hearing_address(value: str) -> str:
@@ -71,9 +91,10 @@ def _web_address(value: str) -> str:
 
 
 EngineAddress = Annotated[str, AfterValidator(_engine_addresses)]
+VoiceAddress = Annotated[str, AfterValidator(_voice_addresses)]
 ModelAddress = Annotated[str, AfterValidator(_model_addresses)]
 HearingAddress = Annotated[str, AfterValidator(_hearing_address)]
-LocalOnly = Annotated[str, AfterValidator(_local_only)]
+FabricAddress = Annotated[str, AfterValidator(_fabric_address)]
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
@@ -98,20 +119,30 @@ class Settings(BaseSettings):
     hearing_url: HearingAddress = Field(
         "local:", description="Where the ears run: local: = inside main-server, or ws(s)://HOST:PORT/hearing."
     )
-    fabric_url: LocalOnly = Field("local:", description="What carries speech work. local: = child processes here.")
+    fabric_url: FabricAddress = Field(
+        LOCAL, description="Where speech work runs. local: = child processes here, or tcp://HOST:PORT of an asr-worker."
+    )
 
     asr_server_host: str = Field("127.0.0.1", description="Address that `zhiyin asr-server` listens on.")
     asr_server_port: int = Field(8010, ge=0, le=65535, description="Its port.")
+    asr_worker_host: str = Field("127.0.0.1", description="Address that `zhiyin asr-worker` listens on.")
+    asr_worker_port: int = Field(8011, ge=0, le=65535, description="Its port for jobs.")
+    asr_worker_http_port: int = Field(8012, ge=0, le=65535, description="Its port for /health, /ready and /metrics.")
     internal_token: SecretStr = Field(
         SecretStr(""),
-        description="What services on different machines show each other; empty = made in the data folder.",
+        description="What services on different machines show each other; empty = made at the first start.",
+    )
+    internal_token_file: Path | None = Field(
+        None, description="Where one made at the first start is kept; empty = internal_token in the data folder."
     )
 
     asr: EngineAddress = Field("auto", description="Recogniser: auto, local:NAME, openai+http(s)://HOST/v1.")
     asr_model: str = Field("whisper-1", description="Model name for an OpenAI-compatible recogniser.")
     asr_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
 
-    tts: EngineAddress = Field("auto", description="Voice: auto, local:NAME, openai+http(s)://HOST/v1.")
+    tts: VoiceAddress = Field(
+        "auto", description="Voice: auto, local:NAME, http://HOST:8003 (a tts-server), openai+http(s)://HOST/v1."
+    )
     tts_model: str = Field("tts-1", description="Model name for an OpenAI-compatible voice.")
     tts_voice: str = Field("", description="Voice name: alloy, ... there; an espeak-ng voice such as en-gb here.")
     tts_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
@@ -136,6 +167,11 @@ class Settings(BaseSettings):
     opus: Literal["auto", "system", "pyav"] = Field(
         "auto", description="Opus library: the system's libopus, PyAV's wheel, or whichever is there."
     )
+
+    @property
+    def token_path(self) -> Path:
+        """Where the internal token is kept when it is no setting."""
+        return self.internal_token_file or self.data_dir / TOKEN_FILE
 
 
 EVERY_PROGRAMS: tuple[type[BaseSettings], ...] = (Settings, TtsServerSettings)

@@ -13,6 +13,7 @@ import structlog
 from asr_server.dispatch import Dispatch
 from asr_server.hearing import LocalHearing
 from asr_server.voice_activity import SileroModel
+from asr_worker.engines.worker import LinkedTranscriber
 from contracts.errors import EngineError
 from contracts.events import Event, EventSink
 from contracts.hearing import Hearing
@@ -226,8 +227,10 @@ def _ears(
     """The home of ZHIYIN_HEARING_URL, and what recognises there."""
     if settings.hearing_url == "local:":
         chosen = engine_lists.recogniser(settings)
+        if isinstance(chosen.engine, LinkedTranscriber):
+            readiness.add("speech worker", chosen.engine.check)
         return LocalHearing(Dispatch(chosen.engine), SileroModel()), chosen
-    token = internal_token(settings.internal_token.get_secret_value(), settings.data_dir)
+    token = internal_token(settings.internal_token.get_secret_value(), settings.token_path)
     remote = RemoteHearing(settings.hearing_url, token)
 
     async def check() -> str | None:

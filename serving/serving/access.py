@@ -16,7 +16,7 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "
 
 TOKEN_IS_WANTED = (
     "This service wants its internal token, as Authorization: Bearer TOKEN: what ZHIYIN_INTERNAL_TOKEN says, or the "
-    "file internal_token in its data folder."
+    "file internal_token in its data folder (ZHIYIN_INTERNAL_TOKEN_FILE)."
 )
 
 
@@ -41,12 +41,13 @@ class Access:
         return bool(self.token) and secrets.compare_digest(shown.encode(), self.token.encode())
 
 
-def access_to(host: str, given: str, data_dir: Path) -> Access:
+def access_to(host: str, given: str, path: Path) -> Access:
     """The rule of every service: a token that its owner has chosen (`given`) is wanted of everybody; without one,
-    programs of this machine need none as long as `host`, the address listened on, is loopback. Raises SettingsError."""
+    programs of this machine need none as long as `host`, the address listened on, is loopback. `path` is where the kept
+    one lies. Raises SettingsError."""
     if not given and is_loopback(host):
         return Access(trust_this_machine=True)
-    return Access(internal_token(given, data_dir))
+    return Access(internal_token(given, path))
 
 
 def is_loopback(host: str) -> bool:

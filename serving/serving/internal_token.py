@@ -1,4 +1,4 @@
-"""The secret that our services show each other across machines: the setting, or one made in the data folder."""
+"""The secret that our services show each other across machines: the setting, or one kept in a file and made there."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from serving.errors import SettingsError
 TOKEN_FILE = "internal_token"
 
 
-def internal_token(given: str, data_dir: Path) -> str:
-    """`given` (ZHIYIN_INTERNAL_TOKEN), else what DATA_DIR/internal_token holds, made now if there is none (mode 600).
+def internal_token(given: str, path: Path) -> str:
+    """`given` (ZHIYIN_INTERNAL_TOKEN), else what the file at `path` holds, made now if there is none (mode 600).
 
     Raises SettingsError when it can be neither read nor written, or is empty.
     """
     if given:
         return given
-    path = data_dir / TOKEN_FILE
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _make(path)
         token = path.read_text(encoding="utf-8").strip()
@@ -35,7 +34,7 @@ def internal_token(given: str, data_dir: Path) -> str:
 
 def _make(path: Path) -> None:
     """Whole or not at all: two services that start at once agree on the first one's."""
-    fresh = path.with_name(f".{TOKEN_FILE}-{secrets.token_hex(4)}")
+    fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(32) + "\n")

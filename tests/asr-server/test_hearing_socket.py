@@ -151,7 +151,7 @@ async def test_ready_says_whether_the_recogniser_is_there() -> None:
         async with hearing_home(transcriber) as server, httpx.AsyncClient(trust_env=False) as http:
             base = f"http://127.0.0.1:{server.port}"
             assert (await http.get(f"{base}/ready")).status_code == 503
-            warming = asyncio.create_task(server.asr.keep_warm())
+            warming = asyncio.create_task(server.asr.warming.keep())
             await asyncio.sleep(0)
             answer = await http.get(f"{base}/ready")
             warming.cancel()

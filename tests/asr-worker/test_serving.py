@@ -112,8 +112,8 @@ async def test_a_failed_decode_does_not_stop_the_queue(queue, decoder):
 async def test_the_worker_answers_only_what_it_knows(decoder):
     decoder.gate.set()
     worker = Worker({"gated": lambda: decoder})
-    answer = await worker.handle("transcribe", Frame({"engine": "gated", "sample_rate_hz": 16_000}, b"hello"))
-    assert answer.fields["text"] == "hello"
+    answer = await worker.handle("transcribe", Frame({"engine": "gated", "sample_rate_hz": 16_000}, b"hello!"))
+    assert answer.fields["text"] == "hello!"
     assert (await worker.handle("warm", Frame({"engine": "gated"}))).fields == {}
     with pytest.raises(EngineUnavailable, match="whisper"):
         await worker.handle("transcribe", Frame({"engine": "whisper"}))

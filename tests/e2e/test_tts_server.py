@@ -78,13 +78,14 @@ def whole_voice(folder: Path, **settings: str) -> Iterator[WholeVoice]:
 
 
 def test_a_toy_is_answered_in_the_voice_of_another_program(tmp_path: Path) -> None:
-    with whole_voice(tmp_path, tts_server_host="0.0.0.0") as voice:
-        token_file = tmp_path / "voice-data" / "internal_token"
+    token_file = tmp_path / "secrets" / "token"
+    shared = {"internal_token_file": str(token_file)}
+    with whole_voice(tmp_path, tts_server_host="0.0.0.0", **shared) as voice:
         assert stat.S_IMODE(token_file.stat().st_mode) == 0o600
         token = token_file.read_text(encoding="ascii").strip()
         assert voice.get("/v1/voices")[0] == 401
         out = tmp_path / "reply.wav"
-        with whole_server(tmp_path, tts=f"openai+{voice.url}/v1", tts_key=token) as server:
+        with whole_server(tmp_path, tts=voice.url, **shared) as server:
             [turn] = server.toy("--text", "who are you", "--out", str(out))
             [row] = server.rows("SELECT * FROM turns")
             assert turn["reply"] and (row["voice"], row["outcome"]) == ("openai", "completed")

@@ -53,6 +53,13 @@ def test_damaged_files_are_a_sentence_and_the_built_in_engines_serve(tmp_path: P
         assert str(models / folder) in problem and "built-in engine serves" in problem
 
 
+def test_a_tts_server_is_shown_the_token_that_services_share_and_no_other_server_is(tmp_path: Path) -> None:
+    ours = Settings(tts="http://127.0.0.1:8003", tts_key="a vendor's", internal_token_file=tmp_path / "token")
+    theirs = Settings(tts="openai+http://127.0.0.1:8003/v1", internal_token_file=tmp_path / "another")
+    assert engines.voice(ours).engine.name == engines.voice(theirs).engine.name == "openai"
+    assert (tmp_path / "token").exists() and not (tmp_path / "another").exists()
+
+
 def test_asking_for_models_that_are_not_there_is_told(tmp_path: Path) -> None:
     recogniser, voice, *problems = chosen(asr="local:sherpa", tts="local:sherpa")
     assert (recogniser, voice) == ("pocketsphinx", "espeak")

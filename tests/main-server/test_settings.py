@@ -28,6 +28,8 @@ def test_an_empty_setting_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> No
         ("PORT", "eighty"),
         ("ASR", "http://host/v1"),
         ("TTS", "local:"),
+        ("TTS", "http://host:8003/v1"),
+        ("TTS", "http://host:8003|http://"),
         ("LLM_URL", "host:11434"),
         ("ENDPOINTING", "fixed:0"),
         ("ENDPOINTING", "quick"),

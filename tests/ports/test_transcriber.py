@@ -1,4 +1,4 @@
-"""What every Transcriber promises, on all of its homes: child processes, a server over HTTP, and a list."""
+"""What every Transcriber promises, on all of its homes: child processes, an asr-worker, a server over HTTP, a list."""
 
 import asyncio
 import os
@@ -21,6 +21,7 @@ from contracts.transcription import TranscriptionRequest
 from fakes import tiny_models
 from fakes.spoken import pcm, say, silence
 from fakes.transcription_server import Hears, TranscriptionServer
+from fakes.worker_home import linked, worker_home
 from main_server.failover.line import Line
 from main_server.failover.transcriber import FailoverTranscriber
 
@@ -51,14 +52,21 @@ async def server():
         yield server
 
 
-@pytest.fixture(params=["child", "sherpa", "openai", "failover"])
-async def transcriber(request, server, tmp_path, monkeypatch):
+@pytest.fixture
+async def worker():
+    async with worker_home(PocketsphinxTranscriber()) as worker:
+        yield worker
+
+
+@pytest.fixture(params=["child", "sherpa", "worker", "openai", "failover"])
+async def transcriber(request, server, worker, tmp_path, monkeypatch):
     if request.param == "sherpa":
         tiny_models.sense_voice(tmp_path / "sensevoice", SENTENCE)
         monkeypatch.setenv(MODELS_DIR, str(tmp_path))
     homes = {
         "child": PocketsphinxTranscriber,
         "sherpa": SherpaTranscriber,
+        "worker": lambda: linked(worker),
         "openai": lambda: OpenAITranscriber(server.url),
         "failover": lambda: OpenAITranscriber(server.url),
     }

@@ -34,7 +34,7 @@ def _speech_router(mouth: Mouth, access: Access) -> APIRouter:
 
     def admit(request: Request) -> None:
         if not access.admits(request):
-            raise Problem(401, "invalid_api_key", f"{TOKEN_IS_WANTED} main-server shows ZHIYIN_TTS_KEY.")
+            raise Problem(401, "invalid_api_key", TOKEN_IS_WANTED)
 
     @router.post("/audio/speech")
     async def speech(request: Request) -> Response:

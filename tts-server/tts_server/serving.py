@@ -9,7 +9,6 @@ from contracts.errors import EngineUnavailable
 from contracts.speech import Synthesizer
 from serving import server
 from serving.access import Access, access_to
-from serving.internal_token import TOKEN_FILE
 from serving.readiness import Readiness
 from tts_server.app import create_app
 from tts_server.metrics import Metrics
@@ -48,7 +47,7 @@ async def serve(settings: TtsServerSettings) -> None:
         os.environ["ZHIYIN_OPUS"] = settings.opus  # sound reads it itself: the toy has no settings
     with server.listen(settings.tts_server_host, settings.tts_server_port, "ZHIYIN_TTS_SERVER_") as listening:
         given = settings.internal_token.get_secret_value()
-        access = access_to(settings.tts_server_host, given, settings.data_dir)
+        access = access_to(settings.tts_server_host, given, settings.token_path)
         engine = load_engine(settings.tts_server_engine)
         await engine.warm()
         readiness = Readiness("The speech service")
@@ -67,5 +66,5 @@ def _banner(settings: TtsServerSettings, engine: Synthesizer, access: Access, po
     rows = {"address": f"{server.url(settings.tts_server_host, port)}/v1", "engine": engine.name}
     if access.token:
         given = settings.internal_token.get_secret_value()
-        rows["token"] = "ZHIYIN_INTERNAL_TOKEN" if given else f"in {(settings.data_dir / TOKEN_FILE).resolve()}"
+        rows["token"] = "ZHIYIN_INTERNAL_TOKEN" if given else f"in {settings.token_path.resolve()}"
     return server.banner(f"Zhiyin 知音 tts-server {version('zhiyin')}", rows)

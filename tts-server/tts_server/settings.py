@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.errors import SettingsError
+from serving.internal_token import TOKEN_FILE
 
 PREFIX = "ZHIYIN_"
 
@@ -41,9 +42,17 @@ class TtsServerSettings(BaseSettings):
     internal_token: Annotated[SecretStr, AfterValidator(_token)] = Field(
         SecretStr(""), description="What callers must show off loopback; empty = made at the first start."
     )
+    internal_token_file: Path | None = Field(
+        None, description="Where one made at the first start is kept; empty = internal_token in the data folder."
+    )
     data_dir: Path = Field(Path("data"), description="Where the token is kept.")
     log: Literal["text", "json"] = Field("text", description="How log lines look.")
     opus: Literal["auto", "system", "pyav"] = Field("auto", description="Opus library, for answers in opus.")
+
+    @property
+    def token_path(self) -> Path:
+        """Where the internal token is kept when it is no setting."""
+        return self.internal_token_file or self.data_dir / TOKEN_FILE
 
 
 def load_settings(**overrides: object) -> TtsServerSettings:

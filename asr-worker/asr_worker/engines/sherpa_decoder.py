@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import sherpa_onnx
+from numpy.typing import NDArray
 
 from asr_worker.engines.sherpa_files import RecogniserFiles, recogniser_files, speaker_model
 from asr_worker.engines.sherpa_speaker import SpeakerEncoder
 from contracts.audio import BYTES_PER_SAMPLE
 from contracts.errors import EngineError, EngineUnavailable
 from contracts.model_files import REFUSED, models_dir
-from contracts.transcription import Transcript
+from contracts.transcription import Transcript, Voiceprint
 
 THREADS = 2
 
@@ -39,8 +40,7 @@ class SherpaDecoder:
 
     def decode(self, pcm: bytes, sample_rate_hz: int, language: str, cancelled: Callable[[], bool]) -> Transcript:
         """The model finds the language itself; `language` is a hint it cannot take after loading."""
-        samples = np.frombuffer(pcm[: len(pcm) // BYTES_PER_SAMPLE * BYTES_PER_SAMPLE], "<i2").astype(np.float32)
-        samples /= 32768
+        samples = _samples(pcm)
         if len(samples) * 1000 < MIN_SPEECH_MS * sample_rate_hz or cancelled():
             return Transcript("")
         stream = self._recogniser.create_stream()
@@ -54,6 +54,19 @@ class SherpaDecoder:
         if self._speakers is not None and not cancelled():
             voiceprint = self._speakers.encode(samples, sample_rate_hz)
         return Transcript(text, language=_tag(heard.lang), emotion=_emotion(heard.emotion), voiceprint=voiceprint)
+
+    def voiceprint(self, pcm: bytes, sample_rate_hz: int) -> Voiceprint | None:
+        """None for too little speech. Raises EngineUnavailable without a speaker model."""
+        if self._speakers is None:
+            raise EngineUnavailable("There is no speaker model here: see docs/engines.md.", engine="sherpa")
+        vector = self._speakers.encode(_samples(pcm), sample_rate_hz)
+        return None if vector is None else Voiceprint(vector, self._speakers.name)
+
+
+def _samples(pcm: bytes) -> NDArray[np.float32]:
+    """s16le as full scale 1.0."""
+    whole = np.frombuffer(pcm[: len(pcm) // BYTES_PER_SAMPLE * BYTES_PER_SAMPLE], "<i2")
+    return whole.astype(np.float32) / np.float32(32768)
 
 
 def _loaded(files: RecogniserFiles) -> Any:

@@ -24,6 +24,7 @@ class SpeakerEncoder:
 
     def __init__(self, model: Path) -> None:
         _check(model)
+        self.name = model.stem
         config = sherpa_onnx.SpeakerEmbeddingExtractorConfig(model=str(model), num_threads=1)
         self._extractor: Any = sherpa_onnx.SpeakerEmbeddingExtractor(config)
 
