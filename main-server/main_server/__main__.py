@@ -21,6 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("serve", help="migrate the database and serve devices, OTA and console")
     commands.add_parser("asr-server", help="the ears as a program of their own (ZHIYIN_HEARING_URL)")
     commands.add_parser("tts-server", help="serve only the voice, OpenAI-compatible, for a main-server elsewhere")
+    if "models" in (arguments or sys.argv[1:])[:1]:
+        return _models(parser, commands, arguments)
+    commands.add_parser("models", help="fetch, check and remove model files: natural ears and voices", add_help=False)
     if "toy" in (arguments or sys.argv[1:])[:1]:
         return _toy(parser, commands, arguments)
     commands.add_parser("toy", help="a board in software: talk to a server without hardware", add_help=False)
@@ -43,9 +46,29 @@ def _toy(
     return run(parser.parse_args(arguments))
 
 
+def _models(
+    parser: argparse.ArgumentParser,
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    arguments: list[str] | None,
+) -> int:
+    from main_server.model_files import model_settings
+    from model_downloads.cli import add_arguments, run
+
+    add_arguments(commands.add_parser("models", help="fetch, check and remove model files"))
+    known = parser.parse_args(arguments)
+    try:
+        settings = load_settings()
+    except ZhiyinError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return run(known, model_settings(settings))
+
+
 def _main_server(settings: Settings) -> None:
     from main_server.app import run  # seconds of imports that --help need not wait for
+    from main_server.model_files import offer_models
 
+    offer_models(settings)
     run(settings)
 
 

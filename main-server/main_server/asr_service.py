@@ -7,8 +7,9 @@ from importlib.metadata import version
 
 from asr_server.app import AsrServer, run
 from contracts.model_files import MODELS_DIR
-from main_server import engine_lists, engines
+from main_server import engine_lists
 from main_server.internal_token import internal_token
+from main_server.model_files import models_dir
 from main_server.settings import Settings
 from sound.opus import backend_name
 
@@ -17,7 +18,7 @@ def run_asr_server(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM. Raises ZhiyinError, OSError (port taken)."""
     if settings.opus != "auto":
         os.environ["ZHIYIN_OPUS"] = settings.opus  # sound reads it itself
-    os.environ[MODELS_DIR] = str(engines.models_dir(settings))  # for the recogniser's process
+    os.environ[MODELS_DIR] = str(models_dir(settings))  # for the recogniser's process
     chosen = engine_lists.recogniser(settings)
     server = AsrServer(chosen.engine, internal_token(settings))
     banner = f"Zhiyin 知音 {version('zhiyin')} asr-server\n  recogniser   {chosen.why}\n  opus         {backend_name()}"
