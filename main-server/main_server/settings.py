@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="The main port: devices, OTA, console, health.")
     data_dir: Path = Field(Path("data"), description="Everything Zhiyin keeps lies under this folder.")
     models_dir: Path | None = Field(None, description="Model files for sherpa-onnx; empty = models in the data folder.")
+    models_mirror: str = Field(
+        "", description="Where `zhiyin models get` fetches from: a web address or a folder; empty = ModelScope first."
+    )
     database_url: str = Field("", description="SQLAlchemy URL; empty = SQLite in the data folder.")
     public_url: PublicAddress | None = Field(
         None, description="Address boards shall use, when it is not the one they called (proxy, port mapping)."

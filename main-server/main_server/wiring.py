@@ -37,6 +37,7 @@ from main_server.engine_health import EngineHealth
 from main_server.logs import LogEvents
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import Metrics
+from main_server.model_files import models_dir
 from main_server.settings import Settings
 from main_server.store.engine import Database, default_url, open_database
 from main_server.store.migrate import migrate
@@ -153,7 +154,7 @@ async def build(settings: Settings) -> House:
     """Migrates the database and connects the parts. Raises ZhiyinError with a sentence for the owner."""
     if settings.opus != "auto":
         os.environ["ZHIYIN_OPUS"] = settings.opus  # sound reads it itself: the toy has no settings
-    os.environ[MODELS_DIR] = str(engines.models_dir(settings))  # for the recogniser's process
+    os.environ[MODELS_DIR] = str(models_dir(settings))  # for the recogniser's process
     backend_name()  # a machine without Opus must say so now
     url = settings.database_url or default_url(settings.data_dir)
     await migrate(url)
