@@ -25,6 +25,7 @@ from contracts.hearing import (
     Utterance,
 )
 from main_server.conversation.answer import clock
+from main_server.conversation.connecting import Connecting
 from main_server.conversation.draft import Draft, DraftRoom
 from main_server.conversation.drafts import Drafts
 from main_server.conversation.history import History
@@ -97,6 +98,7 @@ class Session:
     _mode: ListenMode | None = None
     _history: History = field(init=False)
     _drafts: Drafts = field(init=False)
+    _connecting: Connecting = field(init=False)
     _turn: Turn | None = None
     _turn_task: asyncio.Task[None] | None = None
     _turn_numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -113,6 +115,7 @@ class Session:
     def __post_init__(self) -> None:
         self._language = self.role.language[:2] or self._language
         self._history = History(self.role.persona, max_turns=self.role.history_turns)
+        self._connecting = Connecting((self.engines.model, self.engines.voice))
         self._drafts = Drafts(self.channel, self.engines.model, self.engines.voice, self.emit, self.draft_room)
 
     # -- called by the device side; never blocks -----------------------------------------------------------------
@@ -157,6 +160,7 @@ class Session:
             ),
             self._inbox.put,
         )
+        self._connecting.begin()
         try:
             while self._closing is None:
                 self._handling = bool(self._inbox)
@@ -170,6 +174,7 @@ class Session:
             self._forget_waking()
             await self._stop_turn()
             await self._drafts.close()
+            await self._connecting.close()
             await self._ears.close()
 
     # -- what happens, in order ----------------------------------------------------------------------------------
@@ -185,16 +190,18 @@ class Session:
             case ListenStop():
                 self._hear().stop()
             case Detect(text):
+                self._connecting.begin()
                 await self._detected(text)
             case Abort():
                 await self._aborted()
             case SpeechStarted():
                 self._speech_under_way = True
+                self._connecting.begin()
                 self._drafts.new_utterance()
                 self._tell(Stage.SPEECH_STARTED)
-            case Pause(text):
+            case Pause():
                 self._tell(Stage.PAUSED)
-                self._draft(text)
+                self._draft(event)
             case SpeechResumed():
                 pass  # the utterance goes on, and its draft was dropped above
             case Utterance():
@@ -241,10 +248,11 @@ class Session:
         await self._stop_turn()
         self._begin_turn("speech", utterance.text, utterance=utterance, draft=draft)
 
-    def _draft(self, text: str) -> None:
-        """The reply may be begun at a pause, where a model will be asked and no other turn is still being heard."""
-        if text and self._turn is None and not is_exit(text, self.role.exit_phrases):
-            self._drafts.begin(text, self._history.messages_if(text, clock()))
+    def _draft(self, pause: Pause) -> None:
+        """Begins the reply, where this may be all, a model will be asked, and no other turn is still being heard."""
+        hopeless = pause.unfinished or not pause.text or is_exit(pause.text, self.role.exit_phrases)
+        if self._turn is None and not hopeless:
+            self._drafts.begin(pause.text, self._history.messages_if(pause.text, clock()))
 
     def _heard_nothing(self, reason: str) -> None:
         """Silence is answered with silence; speech that was not understood is, once until something was."""
@@ -315,6 +323,7 @@ class Session:
             utterance=utterance,
             language=self._language,
             scripted=scripted,
+            filler_ms=self.role.filler_ms,
             draft=draft,
             failure=failure,
             ends_conversation=last is not None,
