@@ -275,10 +275,11 @@ class LocalHearingSession:
         if isinstance(outcome, HearingFailed):
             self._obey(self._endpointing.understood(revision, Completeness.UNSURE))
             return
+        judged = completeness(outcome.text, outcome.language or self._request.language, self._expecting)
         if outcome.text:
             end_sample = self._endpointing.end_sample
-            self._tell(Pause(outcome.text, revision, end_sample, outcome.language))
-        judged = completeness(outcome.text, outcome.language or self._request.language, self._expecting)
+            unfinished = judged is Completeness.UNFINISHED
+            self._tell(Pause(outcome.text, revision, end_sample, outcome.language, unfinished))
         self._obey(self._endpointing.understood(revision, judged))
 
     def _on_final(self, commit: Commit, outcome: Outcome, waited_ms: float) -> None:

@@ -78,12 +78,16 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Speech stopped at `end_sample`; this is its text so far. It may go on: commit to nothing."""
+    """Speech stopped at `end_sample`; this is its text so far. It may go on: commit to nothing.
+
+    `unfinished`: it will almost surely go on ("because", a hanging comma), so that nothing is worth preparing.
+    """
 
     text: str
     revision: int
     end_sample: int
     language: str = ""
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)

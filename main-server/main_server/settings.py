@@ -162,6 +162,9 @@ class Settings(BaseSettings):
     drafts: bool = Field(
         True, description="Begin the reply at a pause, before it is sure that the person has finished (on / off)."
     )
+    filler_ms: int = Field(
+        0, ge=0, le=10_000, description="Say a few words after so long without an answer; 0 = never."
+    )
     greeting: bool = Field(True, description="Answer the bare wake word with a greeting.")
     idle_s: float = Field(
         100.0, ge=5, le=110, description="Quiet seconds before the toy says goodbye; boards give up at 120."

@@ -178,7 +178,7 @@ async def build(settings: Settings) -> House:
             listener(event)
 
     cache = OpusCache(SPEECH_CACHE_BYTES)
-    role = Role(greet=settings.greeting)
+    role = Role(greet=settings.greeting, filler_ms=settings.filler_ms)
     limits = SessionLimits(idle_s=settings.idle_s)
     draft_room = DraftRoom(MOST_UNDER_WAY if settings.drafts else 0)
 

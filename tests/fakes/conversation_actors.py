@@ -143,9 +143,9 @@ class Ears:
         """Somebody begins to speak."""
         self.deliver(SpeechStarted(0))
 
-    def pauses(self, text: str) -> None:
+    def pauses(self, text: str, unfinished: bool = False) -> None:
         """A pause after `text`, perhaps the end."""
-        self.deliver(Pause(text, 1, 32_000))
+        self.deliver(Pause(text, 1, 32_000, unfinished=unfinished))
 
     def resumes(self) -> None:
         """The person goes on after the pause."""
@@ -243,8 +243,10 @@ class ScriptedVoice:
                 raise self.fails_when_cancelled from None
             raise
         finally:
-            await asyncio.sleep(self.closing_s)
-            self.closed += 1
+            try:
+                await asyncio.sleep(self.closing_s)
+            finally:
+                self.closed += 1
 
 
 @dataclass

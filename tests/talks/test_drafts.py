@@ -270,6 +270,18 @@ def test_no_draft_while_the_toy_still_speaks() -> None:
     run_virtual(talk())
 
 
+def test_what_is_plainly_unfinished_is_not_drafted() -> None:
+    async def talk() -> None:
+        model = ScriptedModel([])
+        async with Scene(model) as scene:
+            scene.ears.begins()
+            scene.ears.pauses("I am here because", unfinished=True)
+            await asyncio.sleep(0.5)
+        assert model.histories == []
+
+    run_virtual(talk())
+
+
 def test_a_farewell_is_not_drafted() -> None:
     async def talk() -> None:
         model = ScriptedModel([])

@@ -27,6 +27,7 @@ class Clause:
     sent: int = 0
     complete: bool = False  # the voice has made all of it
     announced: bool = False  # subtitle and face were sent
+    filler: bool = False  # said while there was nothing to say: no part of the reply
 
 
 @dataclass(slots=True)
@@ -59,11 +60,11 @@ class Pacer:
 class Playback:
     """Sends one reply to the device: `put` from the voice's side, `run` as the one task that paces.
 
-    `on_first_frame` is called once, at the moment the first packet leaves.
+    `on_first_frame` is called at the moment the first packet of a clause leaves.
     """
 
     channel: Channel
-    on_first_frame: Callable[[], None]
+    on_first_frame: Callable[[Clause], None]
     not_before_s: float  # PROTOCOL 2.6: frames right behind `tts start` are lost
     first_number: int = 1  # of this playback's frames within the turn
     clauses: list[Clause] = field(default_factory=list)
@@ -150,6 +151,7 @@ class Playback:
         return joined(
             heard_part(clause.text, clause.sent, clause.made if clause.complete else None, frame_ms)
             for clause in self.clauses
+            if not clause.filler
         )
 
     async def _something_waits(self) -> bool:
@@ -171,8 +173,8 @@ class Playback:
         clause.sent += 1
         self._frames += 1
         self.last_sent_s = now_s
-        if self._frames == 1:
-            self.on_first_frame()
+        if clause.sent == 1:
+            self.on_first_frame(clause)
 
     def _timestamp_ms(self) -> int:
         """Unique and non-zero for each packet of a turn (PROTOCOL 2.7, 3.3), on the downlink's own clock."""

@@ -44,6 +44,11 @@ class Reply:
         self.written.append(piece.text)
         await self._clauses.put(Clause(piece.text, piece.emotion, piece.ends_sentence))
 
+    def fill(self, text: str) -> None:
+        """Says `text`, no part of the reply, if nothing of it was written yet and nothing else waits to be said."""
+        if not self.written and self._clauses.empty():
+            self._clauses.put_nowait(Clause(text, filler=True))
+
     @property
     def text(self) -> str:
         """All that was written so far, heard or not."""
@@ -76,21 +81,22 @@ class Reply:
         self.playback.end()
 
     async def _speak(self, clause: Clause) -> None:
-        async with closing(self._sound_of(clause.text)) as packets:
+        async with closing(self._sound_of(clause)) as packets:
             async for packet in packets:
-                if clause.made == 0:
+                if clause.made == 0 and not clause.filler:
                     self.on_first_speech()
                 await self.playback.put(packet)
         clause.complete = True
 
-    def _sound_of(self, text: str) -> AsyncIterator[bytes]:
-        """What was made ahead, when that is what comes first; else made from here on."""
+    def _sound_of(self, clause: Clause) -> AsyncIterator[bytes]:
+        """What was made ahead, when that is what the reply begins with; else made from here on."""
+        if clause.filler or self.opening is None:
+            return self.voice.speak(clause.text)
         opening, self.opening = self.opening, None
-        if opening is None or opening.text != text:
-            if opening is not None:
-                opening.packets.drop()
-            return self.voice.speak(text)
-        return opening.packets
+        if opening.text == clause.text:
+            return opening.packets
+        opening.packets.drop()
+        return self.voice.speak(clause.text)
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ from contracts.hearing import (
 )
 from main_server.conversation.answer import clock
 from main_server.conversation.chronicle import Chronicle
+from main_server.conversation.connecting import Connecting
 from main_server.conversation.draft import Draft, DraftRoom
 from main_server.conversation.drafts import Drafts
 from main_server.conversation.expecting import expected_answer
@@ -90,6 +91,7 @@ class Session:
     _mode: ListenMode | None = None
     _history: History = field(init=False)
     _drafts: Drafts = field(init=False)
+    _connecting: Connecting = field(init=False)
     _turn: Turn | None = None
     _turn_task: asyncio.Task[None] | None = None
     _turn_numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -106,6 +108,7 @@ class Session:
         self._history = History(self.role.persona, max_turns=self.role.history_turns)
         self._chronicle = Chronicle(self.channel, self.emit)
         self._quiet = Quiet(self.limits.idle_s)
+        self._connecting = Connecting((self.engines.model, self.engines.voice))
         self._drafts = Drafts(self.channel, self.engines.model, self.engines.voice, self.emit, self.draft_room)
 
     # -- called by the device side; never blocks -----------------------------------------------------------------
@@ -150,6 +153,7 @@ class Session:
             ),
             self._inbox.put,
         )
+        self._connecting.begin()
         try:
             while self._closing is None:
                 self._handling = bool(self._inbox)
@@ -163,6 +167,7 @@ class Session:
             self._waking.forget()
             await self._stop_turn()
             await self._drafts.close()
+            await self._connecting.close()
             await self._ears.close()
 
     # -- what happens, in order ----------------------------------------------------------------------------------
@@ -178,16 +183,18 @@ class Session:
             case ListenStop():
                 self._hear().stop()
             case Detect(text):
+                self._connecting.begin()
                 await self._detected(text)
             case Abort():
                 await self._aborted()
             case SpeechStarted():
                 self._quiet.speech_under_way = True
+                self._connecting.begin()
                 self._drafts.new_utterance()
                 self._chronicle.reached(Stage.SPEECH_STARTED)
-            case Pause(text):
+            case Pause():
                 self._chronicle.reached(Stage.PAUSED)
-                self._draft(text)
+                self._draft(event)
             case SpeechResumed():
                 pass  # the utterance goes on, and its draft was dropped above
             case Utterance():
@@ -234,10 +241,11 @@ class Session:
         await self._stop_turn()
         self._begin_turn("speech", utterance.text, utterance=utterance, draft=draft)
 
-    def _draft(self, text: str) -> None:
-        """The reply may be begun at a pause, where a model will be asked and no other turn is still being heard."""
-        if text and self._turn is None and not is_exit(text, self.role.exit_phrases):
-            self._drafts.begin(text, self._history.messages_if(text, clock()))
+    def _draft(self, pause: Pause) -> None:
+        """Begins the reply, where this may be all, a model will be asked, and no other turn is still being heard."""
+        hopeless = pause.unfinished or not pause.text or is_exit(pause.text, self.role.exit_phrases)
+        if self._turn is None and not hopeless:
+            self._drafts.begin(pause.text, self._history.messages_if(pause.text, clock()))
 
     def _heard_nothing(self, reason: str) -> None:
         """Silence is answered with silence; speech that was not understood is, once until something was."""
@@ -301,6 +309,7 @@ class Session:
             utterance=utterance,
             language=self._language,
             scripted=scripted,
+            filler_ms=self.role.filler_ms,
             draft=draft,
             failure=failure,
             ends_conversation=last is not None,

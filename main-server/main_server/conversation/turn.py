@@ -18,7 +18,7 @@ from main_server.conversation.closing import closing
 from main_server.conversation.draft import Draft, Opening
 from main_server.conversation.heard import joined
 from main_server.conversation.history import History
-from main_server.conversation.phrases import apology
+from main_server.conversation.phrases import apology, filler
 from main_server.conversation.playback import Playback
 from main_server.conversation.ports import Channel, Voice
 from main_server.conversation.reply import Reply, speaking
@@ -64,6 +64,7 @@ class Turn:
     utterance: Utterance | None = None
     language: str = ""  # "zh" or "en": what the toy says unasked
     scripted: str = ""
+    filler_ms: int = 0  # without a word of the reply by then, a filler is said; 0 = never
     draft: Draft | None = None
     failure: EngineError | None = None  # the ears failed: all there is to say is sorry
     error_code: str = ""
@@ -80,11 +81,12 @@ class Turn:
     _playing: Playback = field(init=False)
     _stopped: bool = False
     _remembered: bool = False
+    _filling: asyncio.TimerHandle | None = None
     _begun: Ahead[ModelEvent] | None = field(init=False)  # the draft's answer, until it is read
 
     def __post_init__(self) -> None:
         self._watch = Stopwatch(self.channel, self.emit, self.turn_id, self.heard_at_s)
-        self._playing = Playback(self.channel, on_first_frame=_nothing, not_before_s=0.0)
+        self._playing = Playback(self.channel, on_first_frame=lambda clause: None, not_before_s=0.0)
         self._begun = self.draft.answer if self.draft else None
         opening = self.draft.opening if self.draft else None
         self.reply = self._new_reply(self.engines.voice, settle_from_s=self.heard_at_s, opening=opening)
@@ -135,6 +137,7 @@ class Turn:
         if self.failure is not None:
             raise self.failure
         broke_off: EngineError | None = None
+        self._await_filling()
         try:
             async with speaking(self.reply), closing(self._pieces()) as pieces:
                 try:
@@ -191,6 +194,12 @@ class Turn:
             if not calls:
                 return
             await self._run_tools("".join(said), calls)
+
+    def _await_filling(self) -> None:
+        if self.filler_ms > 0 and not self.scripted:
+            loop = asyncio.get_running_loop()
+            text = filler(self.language, len(self.history))
+            self._filling = loop.call_at(self.heard_at_s + self.filler_ms / 1000, self.reply.fill, text)
 
     def _ask(self) -> Ahead[ModelEvent]:
         """The model's answer to the talk so far: at first the one that was begun at the pause, where there is one."""
@@ -254,6 +263,8 @@ class Turn:
         await asyncio.sleep(max(0.0, wait_until_s - asyncio.get_running_loop().time()))
 
     def _end(self) -> None:
+        if self._filling is not None:
+            self._filling.cancel()
         if self.draft is not None:
             self.draft.drop()
         if not (self.ends_conversation and self.outcome is Outcome.COMPLETED):
@@ -285,7 +296,9 @@ class Turn:
         settled_s = settle_from_s + self.channel.traits.settle_ms / 1000
         playback = Playback(
             self.channel,
-            on_first_frame=lambda: self._watch.reached_once(Stage.FIRST_SOUND, voice.name),
+            on_first_frame=lambda clause: self._watch.reached_once(
+                Stage.FILLED if clause.filler else Stage.FIRST_SOUND, voice.name
+            ),
             not_before_s=max(settled_s, not_before_s),
             first_number=self._playing.next_number,
         )
@@ -329,10 +342,6 @@ class Turn:
             tools=tuple(self._tools_called),
             timings=self._watch.timings(now_s, utterance, self.draft.began_s if self.draft else None),
         )
-
-
-def _nothing() -> None:
-    pass
 
 
 def _code_of(error: Exception) -> str:

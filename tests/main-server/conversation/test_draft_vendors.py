@@ -9,17 +9,23 @@ from dataclasses import dataclass
 
 import pytest
 
+from contracts.connecting import connect
+from contracts.errors import EngineUnavailable
 from contracts.events import DraftResult
 from contracts.language_model import Author, Message, Words
 from contracts.speech import VoiceChoice
 from fakes.chat_server import Answer, ChatServer
 from fakes.conversation_actors import ToyChannel
+from fakes.engines_in_line import LineModel
 from fakes.speech_server import Speech, SpeechServer
 from main_server.brain.openai_model import OpenAIModel
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import DraftRoom
 from main_server.conversation.drafts import Drafts
 from main_server.device.speech import OpusVoice
+from main_server.failover.breaker import State
+from main_server.failover.line import Line
+from main_server.failover.streams import FailoverModel
 from tts_server.engines.openai import OpenAISynthesizer
 
 TEXT = "tell me a story"
@@ -91,3 +97,22 @@ async def test_an_adopted_draft_is_the_one_request_and_its_whole_answer() -> Non
         assert "".join(written) == "Once there was a toy. And more."
         assert draft.opening.text == under_way.speech.requests[0]["input"] == "Once there was a toy."
         assert len(under_way.chat.requests) == 1 and not under_way.chat.gone.is_set()
+
+
+async def test_model_and_voice_connect_without_a_request_and_through_a_list() -> None:
+    async with ChatServer() as chat, SpeechServer() as speech, asyncio.timeout(10):
+        model, synthesizer = OpenAIModel(chat.url, "any"), OpenAISynthesizer(speech.url)
+        several = FailoverModel(Line("model", [model, LineModel("offline", first_s=0.0)]))
+        for engine in (several, OpusVoice(synthesizer, VoiceChoice(), ToyChannel().traits.downlink), object()):
+            await connect(engine)
+        assert chat.paths == speech.paths == []
+        await model.close()
+        await synthesizer.close()
+
+
+async def test_a_server_that_is_not_there_is_an_engine_error_and_trips_no_breaker() -> None:
+    line = Line("model", [OpenAIModel("http://127.0.0.1:1/v1", "any"), LineModel("offline", first_s=0.0)])
+    with pytest.raises(EngineUnavailable):
+        await connect(FailoverModel(line))
+    assert line.entries[0].breaker.state is State.CLOSED
+    await line.close()
