@@ -123,6 +123,7 @@ class Ears:
     deliver: Deliver = lambda event: None
     request: OpenHearing | None = None
     revision: int = 0
+    toy_says: list[str] = field(default_factory=list)
 
     async def open(self, request: OpenHearing, deliver: Deliver) -> Ears:
         self.request, self.deliver = request, deliver
@@ -150,7 +151,7 @@ class Ears:
         self.commands.append(f"expect {kind}")
 
     def speaking(self, text: str, until_ms: float) -> None:
-        self.commands.append("speaking")
+        self.toy_says.append(text)
 
     async def close(self) -> None:
         self.commands.append("close")
