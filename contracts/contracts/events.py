@@ -51,6 +51,10 @@ class Stage(StrEnum):
     FIRST_SOUND = "first_sound"  # the first frame of the reply was sent to the device
     FILLED = "filled"  # the first frame of a filler was sent, while there was nothing of the reply to say
     TOOL_CALLED = "tool_called"
+    HELD = "held"  # somebody speaks over the reply, whose frames wait
+    RESUMED = "resumed"  # that was no interruption, or no words came in time: the reply goes on
+    CONFIRMED = "confirmed"  # that was one: the reply is stopped
+    DISREGARDED = "disregarded"  # an utterance over the reply that was a nod, an echo or a noise: no turn
     INTERRUPTED = "interrupted"
     APOLOGISED = "apologised"
 
@@ -63,6 +67,7 @@ class StageReached(SessionEvent):
     stage: Stage
     since_heard_ms: float | None = None  # None before the utterance was committed
     detail: str = ""
+    since_held_ms: float | None = None  # of RESUMED and CONFIRMED, None when nothing was held
 
 
 class DraftResult(StrEnum):

@@ -26,6 +26,7 @@ from contracts.events import (
 )
 
 STAGE_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+INTERRUPTION_BUCKETS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.8, 1.0)
 LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 STAGES: dict[str, Callable[[TurnTimings], float | None]] = {
@@ -103,6 +104,14 @@ class Metrics:
             buckets=LAG_BUCKETS_S,
             registry=self.registry,
         )
+        self._interruptions = self._counter("zhiyin_interruptions", "Speech over a reply in realtime mode.", "outcome")
+        self._holds = Histogram(
+            "zhiyin_interruption_seconds",
+            "How long a reply was held until it was resumed, or stopped by a confirmed interruption.",
+            ("outcome",),
+            buckets=INTERRUPTION_BUCKETS_S,
+            registry=self.registry,
+        )
         self._label = {name: LabelValues() for name in ("error_code", "trigger", "transport", "reason", "engine")}
         self._open: set[str] = set()
         self._turn_of: dict[str, str] = {}
@@ -155,6 +164,10 @@ class Metrics:
             self._turn_of[event.session_id] = event.turn_id
         elif event.stage is Stage.APOLOGISED:
             self._blamed[event.session_id] = event.detail
+        elif event.stage in (Stage.HELD, Stage.RESUMED, Stage.CONFIRMED, Stage.DISREGARDED):
+            self._interruptions.labels(event.stage).inc()
+            if event.since_held_ms is not None:
+                self._holds.labels(event.stage).observe(event.since_held_ms / 1000)
 
     def _turn_ended(self, event: TurnEnded) -> None:
         self._turn_of.pop(event.session_id, None)

@@ -134,6 +134,7 @@ class Ears:
     request: OpenHearing | None = None
     revision: int = 0
     expecting: str = ""
+    toy_says: list[str] = field(default_factory=list)
 
     async def open(self, request: OpenHearing, deliver: Deliver) -> Ears:
         self.request, self.deliver = request, deliver
@@ -173,7 +174,7 @@ class Ears:
         self.expecting = kind
 
     def speaking(self, text: str, until_ms: float) -> None:
-        self.commands.append("speaking")
+        self.toy_says.append(text)
 
     async def close(self) -> None:
         self.commands.append("close")

@@ -263,9 +263,28 @@ def test_no_draft_while_the_toy_still_speaks() -> None:
             scene.ears.hears("tell me a story")
             await asyncio.sleep(0.6)
             scene.ears.begins()
-            scene.ears.pauses("enough")
+            scene.ears.pauses("uh-huh")
             await asyncio.sleep(0.2)
             assert len(model.histories) == 1
+
+    run_virtual(talk())
+
+
+def test_a_pause_whose_words_stop_the_toy_is_drafted() -> None:
+    async def talk() -> None:
+        model = ScriptedModel([STORY, "Fine."])
+        async with Scene(model) as scene:
+            scene.session.device_event(REALTIME)
+            scene.ears.hears("tell me a story")
+            await asyncio.sleep(0.6)
+            scene.ears.begins()
+            scene.ears.pauses("what time is it")
+            await asyncio.sleep(0.2)
+            assert len(model.histories) == 2
+            scene.ears.hears("what time is it?")
+            await asyncio.sleep(2)
+        assert [turn.user_text for turn in scene.turns] == ["tell me a story", "what time is it?"]
+        assert len(model.histories) == 2
 
     run_virtual(talk())
 

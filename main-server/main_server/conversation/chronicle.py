@@ -12,7 +12,7 @@ from main_server.conversation.ports import Channel, CloseReason
 
 @dataclass(frozen=True, slots=True)
 class Chronicle:
-    """The events of one session that belong to no turn."""
+    """The events of one session that no turn tells itself."""
 
     channel: Channel
     emit: EventSink
@@ -33,15 +33,16 @@ class Chronicle:
             )
         )
 
-    def reached(self, stage: Stage) -> None:
-        """A stage of the listening before a turn."""
+    def reached(self, stage: Stage, turn_id: str = "", since_held_ms: float | None = None) -> None:
+        """A stage of the listening, before a turn or over its reply."""
         self.emit(
             StageReached(
                 at_s=_now_s(),
                 device_id=self.channel.device_id,
                 session_id=self.channel.session_id,
-                turn_id="",
+                turn_id=turn_id,
                 stage=stage,
+                since_held_ms=since_held_ms,
             )
         )
 

@@ -18,6 +18,7 @@ from contracts.hearing import (
     ListenMode,
     NothingHeard,
     OpenHearing,
+    Partial,
     Pause,
     SpeechResumed,
     SpeechStarted,
@@ -31,6 +32,7 @@ from main_server.conversation.drafts import Drafts
 from main_server.conversation.expecting import expected_answer
 from main_server.conversation.history import History
 from main_server.conversation.inbox import Inbox
+from main_server.conversation.interruption import Interruption
 from main_server.conversation.phrases import (
     goodbye,
     greeting,
@@ -58,6 +60,9 @@ log = logging.getLogger(__name__)
 
 STOP_TURN_S = 3.0
 """How long a cancelled turn may take to close its requests before the next one begins anyway."""
+
+SPEAKING_MS = 30_000.0
+"""For how long after the last clause the ears are told that the toy speaks: holds and slow engines included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class Session:
     _drafts: Drafts = field(init=False)
     _connecting: Connecting = field(init=False)
     _turn: Turn | None = None
+    _interruption: Interruption | None = None  # watches the turn under way, or the last one
     _turn_task: asyncio.Task[None] | None = None
     _turn_numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _chronicle: Chronicle = field(init=False)
@@ -187,13 +193,18 @@ class Session:
                 await self._detected(text)
             case Abort():
                 await self._aborted()
-            case SpeechStarted():
+            case SpeechStarted(start_sample):
                 self._quiet.speech_under_way = True
                 self._connecting.begin()
                 self._drafts.new_utterance()
                 self._chronicle.reached(Stage.SPEECH_STARTED)
-            case Pause():
+                if self._may_interrupt is not None:
+                    self._may_interrupt.speech_started(start_sample)
+            case Partial(text=text, sample=sample):
+                await self._weigh(text, sample)
+            case Pause(text=text, end_sample=sample):
                 self._chronicle.reached(Stage.PAUSED)
+                await self._weigh(text, sample)
                 self._draft(event)
             case SpeechResumed():
                 pass  # the utterance goes on, and its draft was dropped above
@@ -205,6 +216,9 @@ class Session:
                 log.warning(
                     "recogniser failed", extra={**self._chronicle.ids, "code": code, "engine": engine, "why": message}
                 )
+                if self._turn is not None and self._may_interrupt is not None:
+                    self._may_interrupt.resume()  # who knows whether that was speech: the reply is worth more
+                    return
                 await self._stop_turn()
                 self._begin_turn("speech", "", failure=EngineFailed(message, engine=engine, code=code))
             case CloseReason():
@@ -237,6 +251,13 @@ class Session:
     async def _heard(self, utterance: Utterance) -> None:
         if utterance.truncated:
             log.info("utterance was cut at its longest length", extra=self._chronicle.ids)
+        if self._may_interrupt is not None and not self._may_interrupt.weigh(
+            utterance.text, utterance.end_sample, final=True
+        ):
+            self._may_interrupt.disregard()
+            self._drafts.drop(DraftResult.DROPPED)
+            self._settle()
+            return
         draft = self._drafts.adopt(utterance.text)
         await self._stop_turn()
         self._begin_turn("speech", utterance.text, utterance=utterance, draft=draft)
@@ -247,9 +268,16 @@ class Session:
         if self._turn is None and not hopeless:
             self._drafts.begin(pause.text, self._history.messages_if(pause.text, clock()))
 
+    async def _weigh(self, text: str, sample: int) -> None:
+        """Words over the reply: enough of them stop it, long before the utterance is finished."""
+        if self._turn is not None and self._may_interrupt is not None and self._may_interrupt.weigh(text, sample):
+            await self._stop_turn()
+
     def _heard_nothing(self, reason: str) -> None:
         """Silence is answered with silence; speech that was not understood is, once until something was."""
         self._settle()
+        if self._may_interrupt is not None:
+            self._may_interrupt.resume()
         if reason != "rejected" or self._turn is not None:
             return
         log.info("speech was not understood", extra=self._chronicle.ids)
@@ -313,6 +341,7 @@ class Session:
             draft=draft,
             failure=failure,
             ends_conversation=last is not None,
+            on_clause=self._tell_ears,
         )
         self._quiet.speech_under_way = False
         self._drafts.drop(DraftResult.DROPPED)
@@ -320,6 +349,8 @@ class Session:
         if self._mode is not ListenMode.REALTIME:
             self._hear().reset()  # the device's microphone is off while it speaks; stray packets are nobody's words
         self._turn = turn
+        self._interruption = Interruption(turn, self._chronicle)
+        self._tell_ears("", 0.0)
         turn.begin()
         self._turn_task = asyncio.create_task(self._run_turn(turn, last), name=f"turn {turn.turn_id}")
 
@@ -328,7 +359,7 @@ class Session:
             await turn.take_turn()
         finally:
             if self._turn is turn:
-                self._turn = self._turn_task = None
+                self._turn_over()
             self._hear().expect(expected_answer(turn.reply.playback.heard_text()))
             self._settle()
         if last is not None:
@@ -340,11 +371,29 @@ class Session:
         if task is None or self._turn is None:
             return
         self._turn.hush()
+        if self._interruption is not None:
+            self._interruption.turn_over()
         if not self._turn.under_way:
             await asyncio.sleep(0)  # a task cancelled before its first step would not even say that it ended
         task.cancel()
         await asyncio.wait((task,), timeout=STOP_TURN_S)
+        self._turn_over()
+
+    def _turn_over(self) -> None:
         self._turn = self._turn_task = None
+        if self._interruption is not None:
+            self._interruption.turn_over()
+        if self._mode is ListenMode.REALTIME and self._ears is not None:
+            self._ears.speaking("", 0.0)
+
+    @property
+    def _may_interrupt(self) -> Interruption | None:
+        """In realtime mode the microphone is on while the toy speaks, and speech may interrupt it."""
+        return self._interruption if self._mode is ListenMode.REALTIME else None
+
+    def _tell_ears(self, text: str, until_ms: float) -> None:
+        if self._mode is ListenMode.REALTIME:
+            self._hear().speaking(text, until_ms + SPEAKING_MS)
 
     def _is_preface(self, turn: Turn, mode: ListenMode) -> bool:
         """Typed text and wake words come before `listen start`; that start does not interrupt their answer. A pressed

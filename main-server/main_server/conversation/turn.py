@@ -19,7 +19,7 @@ from main_server.conversation.draft import Draft, Opening
 from main_server.conversation.heard import joined
 from main_server.conversation.history import History
 from main_server.conversation.phrases import apology, filler
-from main_server.conversation.playback import Playback
+from main_server.conversation.playback import OnClause, Playback
 from main_server.conversation.ports import Channel, Voice
 from main_server.conversation.reply import Reply, speaking
 from main_server.conversation.sentences import Piece, SentenceSplitter
@@ -70,6 +70,7 @@ class Turn:
     error_code: str = ""
     error_sentence: str = ""
     ends_conversation: bool = False
+    on_clause: OnClause = lambda text, until_ms: None
     under_way: bool = False
     outcome: Outcome = Outcome.COMPLETED
     reply: Reply = field(init=False)
@@ -79,6 +80,7 @@ class Turn:
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     _apologised: str = ""
     _playing: Playback = field(init=False)
+    _held: bool = False
     _stopped: bool = False
     _remembered: bool = False
     _filling: asyncio.TimerHandle | None = None
@@ -96,6 +98,16 @@ class Turn:
         """Whether the device has been sent any sound of this turn."""
         return self._playing.next_number > 1
 
+    @property
+    def says(self) -> str:
+        """What the toy is saying and has just said in this turn."""
+        return self._playing.recent_text()
+
+    @property
+    def audible_until_s(self) -> float:
+        """Loop time at which the device will have played all that was sent."""
+        return self._playing.plays_until_s
+
     def begin(self) -> None:
         """What the device is told at once: what was heard, and that it is going to be spoken to."""
         self._watch.reached(Stage.HEARD)
@@ -105,6 +117,16 @@ class Turn:
         self.channel.tts_start()
         for stage, at_s in self.draft.moments.items() if self.draft else ():
             self._watch.reached(stage, self.engines.voice.name if stage is Stage.FIRST_SPEECH else "", at_s=at_s)
+
+    def hold(self) -> None:
+        """Somebody speaks over the reply: no more of it is sent until `resume`. Thinking and speech go on behind it."""
+        self._held = True
+        self._playing.hold()
+
+    def resume(self) -> None:
+        """It was no interruption: the reply goes on where it stopped, to the frame."""
+        self._held = False
+        self._playing.resume()
 
     def hush(self) -> None:
         """Stops the sound within the frame and tells the device so; the task itself is cancelled by its owner.
@@ -301,7 +323,10 @@ class Turn:
             ),
             not_before_s=max(settled_s, not_before_s),
             first_number=self._playing.next_number,
+            on_clause=self.on_clause,
         )
+        if self._held:
+            playback.hold()
         self._playing = playback
         return Reply(
             self.channel,
