@@ -83,7 +83,8 @@ class AsrServer:
         @app.get("/ready")
         async def ready(response: Response) -> dict[str, object]:
             response.status_code = 503 if self._problem else 200
-            return {"ready": not self._problem, "reason": self._problem}
+            missing = self._hearing.problem
+            return {"ready": not self._problem, "reason": self._problem, "degraded": [missing] if missing else []}
 
         @app.get("/metrics")
         async def metrics(request: Request) -> Response:

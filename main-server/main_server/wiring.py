@@ -216,7 +216,13 @@ def _ears(
     """The home of ZHIYIN_HEARING_URL, and what recognises there."""
     if settings.hearing_url == "local:":
         chosen = engine_lists.recogniser(settings)
-        return LocalHearing(Dispatch(chosen.engine), SileroModel()), chosen
+        local = LocalHearing(Dispatch(chosen.engine), SileroModel())
+
+        async def missing() -> str | None:
+            return local.problem or None
+
+        readiness.add("ears", missing)
+        return local, chosen
     remote = RemoteHearing(settings.hearing_url, internal_token(settings))
 
     async def check() -> str | None:

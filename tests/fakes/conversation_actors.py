@@ -140,6 +140,9 @@ class Ears:
     def packets(self, packets: Sequence[OpusPacket]) -> None:
         self.commands += ["packet"] * len(packets)
 
+    def played(self, packets: Sequence[OpusPacket]) -> None:
+        self.commands += ["played"] * len(packets)
+
     def stop(self) -> None:
         self.commands.append("stop")
 

@@ -60,7 +60,7 @@ class DeviceTraits:
 
     `lead_frames`: how many frames may be ahead of the absolute clock. `settle_ms`: least time between `tts start` and
     the first frame (PROTOCOL 2.6, start race). `stop_waits`: old firmware wipes its queue at `tts stop`, so the stop
-    waits until everything has played.
+    waits until everything has played. `server_aec`: the device leaves its echo to the ears (PROTOCOL 2.7).
     """
 
     downlink: OpusFormat = field(default_factory=lambda: OpusFormat(24_000, 60))
@@ -68,6 +68,7 @@ class DeviceTraits:
     lead_frames: int = 3
     settle_ms: int = 90
     stop_waits: bool = False
+    server_aec: bool = False
 
 
 class Toolbox(Protocol):
@@ -133,6 +134,9 @@ class DeviceSession(Protocol):
     def device_event(self, event: DeviceEvent) -> None: ...
 
     def audio(self, packet: OpusPacket) -> None: ...
+
+    def played(self, packet: OpusPacket) -> None:
+        """A packet has left for the loudspeaker of a device with `server_aec`."""
 
     async def run(self) -> None:
         """Serves the device until `closed` is called or the conversation closes the channel."""

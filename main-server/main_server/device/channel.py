@@ -68,6 +68,8 @@ class DeviceChannel:
         self._closing = False
         self._draining = False
         self._last_sent_s = clock()
+        self._turn_began_ms = 0  # on the downlink's clock, which runs through the whole session
+        self._sent_ms = 0
 
     # From the wire
 
@@ -120,6 +122,7 @@ class DeviceChannel:
 
     def tts_start(self) -> None:
         self.speaking = True
+        self._turn_began_ms = self._sent_ms
         self._send(self._protocol.tts_start())
 
     def sentence_start(self, text: str) -> None:
@@ -145,13 +148,18 @@ class DeviceChannel:
         self._send(self._protocol.reboot())
 
     def send_audio(self, payload: bytes, timestamp_ms: int) -> bool:
+        # Of two replies too, no two packets may bear the same timestamp: the device hands it back (PROTOCOL 2.7).
+        stamp_ms = (self._turn_began_ms + timestamp_ms) & 0xFFFF_FFFF
         try:
-            message = self._protocol.audio(payload, timestamp_ms)
+            message = self._protocol.audio(payload, stamp_ms)
         except FramingError:
             return True  # no device could take it: count it as sent, or playback would wait for ever
         sent = self._wire.send_audio(message)
         if sent:
             self._last_sent_s = self._clock()
+            self._sent_ms = stamp_ms
+            if self.traits.server_aec and self._session is not None:
+                self._session.played(OpusPacket(payload, stamp_ms))
         return sent
 
     def close(self, reason: CloseReason) -> None:

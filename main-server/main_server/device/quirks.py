@@ -32,6 +32,7 @@ def traits(chip: str, firmware: str, hello: Hello) -> DeviceTraits:
         uplink=hello.uplink,
         lead_frames=_lead_frames(chip.lower(), firmware),
         stop_waits=not _drains(firmware, hello),
+        server_aec=hello.server_aec,
     )
 
 
