@@ -124,6 +124,10 @@ class Channel(Protocol):
     def send_audio(self, payload: bytes, timestamp_ms: int) -> bool:
         """One Opus packet. False when the socket is congested: nothing was sent, try later."""
 
+    @property
+    def untaken_frames(self) -> int:
+        """About how many Opus packets were sent and have not arrived at the device; 0 where nobody can tell."""
+
     def close(self, reason: CloseReason) -> None:
         """Closes after what was sent has left; at most a second later the connection is gone."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -24,6 +25,9 @@ from main_server.device.mcp import DeviceTools
 from main_server.device.messages import Goodbye, Hello, Junk, McpMessage, MessageEvent
 from main_server.device.protocol import DeviceProtocol
 
+_REMEMBERED_PACKETS = 128
+"""Whose sizes are kept, to tell bytes on their way in packets."""
+
 
 class Wire(Protocol):
     """What carries a channel."""
@@ -33,6 +37,10 @@ class Wire(Protocol):
 
     def send_audio(self, message: bytes) -> bool:
         """Queues a binary message; False when too much is waiting, and then nothing was queued."""
+
+    @property
+    def untaken_bytes(self) -> int:
+        """What was sent and the device has not acknowledged, as far as the system can tell."""
 
     def hang_up(self, reason: CloseReason) -> None:
         """Closes after what was queued; calls `DeviceChannel.lost` when the connection is gone."""
@@ -70,6 +78,7 @@ class DeviceChannel:
         self._last_sent_s = clock()
         self._turn_began_ms = 0  # on the downlink's clock, which runs through the whole session
         self._sent_ms = 0
+        self._sizes: deque[int] = deque(maxlen=_REMEMBERED_PACKETS)
 
     # From the wire
 
@@ -158,9 +167,21 @@ class DeviceChannel:
         if sent:
             self._last_sent_s = self._clock()
             self._sent_ms = stamp_ms
+            self._sizes.append(len(message))
             if self.traits.server_aec and self._session is not None:
                 self._session.played(OpusPacket(payload, stamp_ms))
         return sent
+
+    @property
+    def untaken_frames(self) -> int:
+        untaken_bytes = self._wire.untaken_bytes
+        frames = 0
+        for size in reversed(self._sizes):
+            if untaken_bytes < size:
+                break
+            untaken_bytes -= size
+            frames += 1
+        return frames
 
     def close(self, reason: CloseReason) -> None:
         self._closing = True
