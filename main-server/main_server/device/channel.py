@@ -21,8 +21,9 @@ from main_server.device import quirks
 from main_server.device.directory import DeviceReport
 from main_server.device.framing import FramingError
 from main_server.device.hub import DeviceHub
+from main_server.device.iot import DeviceThings
 from main_server.device.mcp import DeviceTools
-from main_server.device.messages import Goodbye, Hello, Junk, McpMessage, MessageEvent
+from main_server.device.messages import Goodbye, Hello, Junk, McpMessage, MessageEvent, ThingsMessage
 from main_server.device.protocol import DeviceProtocol
 
 _REMEMBERED_PACKETS = 128
@@ -65,6 +66,7 @@ class DeviceChannel:
         self.transport = protocol.transport
         self.traits: DeviceTraits = quirks.traits(device.chip, device.firmware, Hello())
         self.device_tools = DeviceTools(self._send_mcp, identified=self._identified)
+        self.things = DeviceThings(self._send_iot)
         self.tools: Toolbox = self.device_tools
         self.speaking = False
         self._wire = wire
@@ -205,6 +207,8 @@ class DeviceChannel:
                 self._session.device_event(event)
         elif isinstance(event, McpMessage):
             self.device_tools.receive(event.payload)
+        elif isinstance(event, ThingsMessage):
+            self._take_things(event)
         elif isinstance(event, Hello):
             self._greet(event)
         elif isinstance(event, Goodbye):
@@ -234,9 +238,19 @@ class DeviceChannel:
         if hello is not None and not self.device.firmware:
             self.traits = quirks.with_firmware(self.traits, self.device.chip, firmware, hello)
 
+    def _take_things(self, message: ThingsMessage) -> None:
+        """Old firmware: its things are its tools, unless it has a tool server after all."""
+        self.things.announced(message.descriptors)
+        self.things.changed(message.states)
+        if self._protocol.hello is not None and not self._protocol.hello.mcp:
+            self.tools = self.things
+
     def _send(self, message: bytes) -> None:
         self._last_sent_s = self._clock()
         self._wire.send_text(message)
+
+    def _send_iot(self, command: Mapping[str, Any]) -> None:
+        self._send(self._protocol.iot(command))
 
     def _send_mcp(self, payload: Mapping[str, Any]) -> None:
         self._send(self._protocol.mcp(payload))
