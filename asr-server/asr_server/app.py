@@ -34,10 +34,11 @@ class AsrServer:
     def __init__(self, transcriber: Transcriber, access: Access) -> None:
         self.transcriber = transcriber
         self.counters = SocketCounters()
-        self.readiness = Readiness("asr-server", fresh_for_s=0.0)  # its one check costs nothing
+        self.readiness = Readiness("asr-server", fresh_for_s=0.0)  # its checks cost nothing
         self.warming = Warming("recogniser", transcriber.warm)
         self.readiness.add("recogniser", self.warming.check, vital=True)
         self._hearing = LocalHearing(Dispatch(transcriber), SileroModel())
+        self.readiness.add("ears", self._missing)
         self._access = access
 
     def app(self) -> FastAPI:
@@ -54,6 +55,9 @@ class AsrServer:
             await HearingSocket(connection, self._hearing, self.transcriber.name, self.counters).serve()
 
         return app
+
+    async def _missing(self) -> str | None:
+        return self._hearing.problem or None
 
 
 def config(app: FastAPI) -> uvicorn.Config:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from asr_server.completeness import Completeness, completeness
+from asr_server.echo import Echo, echo_of
 from asr_server.endpointing import Commit, Decision, Endpointing, NoSpeech, Paused, Resumed, Started
 from asr_server.loudness import Loudness
 from asr_server.overhearing import Overhearing
@@ -75,14 +76,19 @@ class LocalHearing:
         self._model = model
         self._deadline_s = deadline_s
         self._new_decoder = new_decoder
+        self.problem = ""
+        """What is missing for a device that came, in a sentence."""
 
     async def open(self, request: OpenHearing, deliver: Deliver) -> LocalHearingSession:
         """Raises EngineUnavailable for a recogniser that is not there, ValueError for a malformed `endpointing`."""
         thresholds = Thresholds.parse(request.endpointing, request.patience)
         transcriber = self._transcriber_for(request.recogniser)
         activity = VoiceActivity(self._model)
+        echo, missing = echo_of(request.server_aec)
+        self.problem = missing or self.problem
+        endpointing, decoder = Endpointing(thresholds), self._new_decoder()
         return LocalHearingSession(
-            request, deliver, transcriber, Endpointing(thresholds), activity, self._new_decoder(), self._deadline_s
+            request, deliver, transcriber, endpointing, activity, decoder, echo, self._deadline_s
         )
 
 
@@ -97,6 +103,7 @@ class LocalHearingSession:
         endpointing: Endpointing,
         activity: VoiceActivity,
         decoder: Decoder,
+        echo: Echo,
         deadline_s: float,
     ) -> None:
         self._request = request
@@ -104,6 +111,7 @@ class LocalHearingSession:
         self._endpointing = endpointing
         self._activity = activity
         self._decoder = decoder
+        self._echo = echo
         self._loudness = Loudness()
         self._scribe = Scribe(transcriber, deadline_s, self._on_text, self._on_final, self._on_glance)
         self._transcription = TranscriptionRequest(request.session_id, request.language)
@@ -131,15 +139,20 @@ class LocalHearingSession:
         self._mode = mode
         self._ended = False
         self._decoder.reset()
+        self._echo.listen(mode)
         self._hear_afresh()
 
     def packets(self, packets: Sequence[OpusPacket]) -> None:
         """Decodes and judges each packet in turn; ignored while not listening."""
         for packet in packets:
             if self._listening:
-                self._hear(self._decode(packet.payload))
+                self._hear(self._echo.clean(self._decode(packet.payload), packet.timestamp_ms))
             elif self._missed is not None:
                 self._missed.append(packet)
+
+    def played(self, packets: Sequence[OpusPacket]) -> None:
+        """What the loudspeaker plays: the microphone of a device with `server_aec` hears it, too."""
+        self._echo.played(packets)
 
     def stop(self) -> None:
         """The button was released."""

@@ -230,7 +230,13 @@ def _ears(
         chosen = engine_lists.recogniser(settings)
         if isinstance(chosen.engine, LinkedTranscriber):
             readiness.add("speech worker", chosen.engine.check)
-        return LocalHearing(Dispatch(chosen.engine), SileroModel()), chosen
+        local = LocalHearing(Dispatch(chosen.engine), SileroModel())
+
+        async def missing() -> str | None:
+            return local.problem or None
+
+        readiness.add("ears", missing)
+        return local, chosen
     token = internal_token(settings.internal_token.get_secret_value(), settings.token_path)
     remote = RemoteHearing(settings.hearing_url, token)
 

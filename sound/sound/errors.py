@@ -3,6 +3,7 @@
 SoundError (a contracts.ZhiyinError)
 ├── OpusError          a packet or a frame that Opus cannot work with
 ├── OpusUnavailable    this machine has no Opus; the message says how to get it
+├── EchoUnavailable    this machine has no echo cancellation; the message says how to get it
 └── UnreadableSound    a file or stream that is not sound, or sound of a kind we cannot read
 """
 
@@ -27,6 +28,12 @@ class OpusUnavailable(SoundError):
     """This machine has no Opus; the message says how to get it."""
 
     code = "opus_unavailable"
+
+
+class EchoUnavailable(SoundError):
+    """This machine has no echo cancellation; the message says how to get it."""
+
+    code = "echo_unavailable"
 
 
 class UnreadableSound(SoundError):
