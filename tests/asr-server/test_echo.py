@@ -9,11 +9,15 @@ import pytest
 from bench.echo import ROOMS, measure, talk
 from bench.echo_mix import Room
 
+from asr_server.dispatch import Dispatch
 from asr_server.echo import QUEUED_MS, TAIL_MS, Cancelled, HalfDuplex, echo_of
-from contracts.audio import OpusPacket
-from contracts.hearing import ListenMode
+from asr_server.hearing import LocalHearing
+from asr_server.voice_activity import SileroModel
+from contracts.audio import OpusFormat, OpusPacket
+from contracts.hearing import ListenMode, OpenHearing
 from fakes.device_sound import packets
 from fakes.spoken import say
+from fakes.transcriber import ScriptedTranscriber
 from sound import echo as sound_echo
 from sound.echo import EchoCanceller, backend_name
 from sound.opus import OpusDecoder
@@ -99,7 +103,7 @@ def test_a_reply_that_was_stopped_is_muted_no_longer_than_it_still_plays() -> No
     assert heard[-1] == LOUD
 
 
-def test_without_the_library_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_library_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pywebrtc_audio", None)
     sound_echo._webrtc.cache_clear()
     try:
@@ -107,6 +111,11 @@ def test_without_the_library_a_sentence_says_what_to_install(monkeypatch: pytest
         assert isinstance(echo, HalfDuplex)
         assert "zhiyin[aec]" in problem
         assert echo_of(False)[1] == ""
+        ears = LocalHearing(Dispatch(ScriptedTranscriber()), SileroModel())
+        for server_aec, missing in ((False, ""), (True, problem), (False, problem)):  # such a device may come again
+            session = await ears.open(OpenHearing("s", OpusFormat(), server_aec=server_aec), lambda event: None)
+            await session.close()
+            assert ears.problem == missing
     finally:
         sound_echo._webrtc.cache_clear()
 
