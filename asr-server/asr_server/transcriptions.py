@@ -31,9 +31,10 @@ MAX_S = 600
 
 MAX_AT_ONCE = 8
 THREADS = 2
+UPLOAD_S = 120.0
 SEGMENT_DEADLINE_S = 30.0
 WINDOW_MS = WINDOW_SAMPLES * 1000 / HEARING_RATE_HZ
-_LOOKED_AT_BYTES = 32_000 * 10  # of sound per call of Silero
+_LOOKED_AT_BYTES = 32_000 * 2  # of sound per call of Silero: the thread lets others run in between
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def transcriptions_router(listener: Listener, access: Access) -> APIRouter:
             raise Problem(401, "invalid_api_key", TOKEN_IS_WANTED)
         try:
             with listener.place():
-                upload = await read_upload(request)
+                upload = await _in_time(request)
                 length_s, heard = await _while_connected(request, listener.hear(upload))
         except EngineError as error:
             raise of_engine(error) from error
@@ -119,6 +120,15 @@ def transcriptions_router(listener: Listener, access: Access) -> APIRouter:
         return _answer(upload.response_format, upload.language, length_s, heard)
 
     return router
+
+
+async def _in_time(request: Request) -> Upload:
+    """An upload that trickles must not keep a place for ever. Raises Problem."""
+    try:
+        async with asyncio.timeout(UPLOAD_S):
+            return await read_upload(request)
+    except TimeoutError:
+        raise Problem(408, "too_slow", f"The file did not arrive within {UPLOAD_S:g} s.", param="file") from None
 
 
 async def _while_connected(request: Request, work: Coroutine[None, None, Result]) -> Result:

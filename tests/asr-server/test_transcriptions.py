@@ -154,6 +154,20 @@ async def test_a_file_that_is_too_big_is_refused_before_and_while_it_comes(monke
             assert (answer.status_code, error_of(answer)["code"]) == (413, "too_long")
 
 
+async def test_an_upload_that_trickles_gives_up_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcriptions, "UPLOAD_S", 0.1)
+    async with Service() as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.home.port)
+        writer.write(
+            b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: here\r\nContent-Length: 1000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+        )
+        answer = await reader.readuntil(b"}}")
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 408") and b'"too_slow"' in answer
+        assert (await service.ask(recording(SAID, "wav"))).status_code == 200
+
+
 async def test_a_recording_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transcriptions, "MAX_S", 1)
     async with Service() as service:

@@ -11,7 +11,7 @@ from asr_server.app import AsrServer
 from asr_server.hearing_socket import SocketCounters
 from asr_server.metrics import Metrics
 from asr_server.segmenting import MAX_SEGMENT_MS
-from asr_server.transcriptions import MAX_AT_ONCE, MAX_S
+from asr_server.transcriptions import MAX_AT_ONCE, MAX_S, UPLOAD_S
 from asr_server.upload import FIELDS, FORMATS, MAX_FILE_BYTES
 from contracts.errors import EngineBusy, EngineFailed, EngineTimeout, EngineUnavailable
 from fakes.transcriber import ScriptedTranscriber
@@ -58,6 +58,7 @@ def test_every_kind_of_file_and_limit_is_documented() -> None:
         f"{MAX_S} s of sound",
         f"at most {MAX_SEGMENT_MS / 1000:g} s",
         f"{MAX_AT_ONCE} recordings",
+        f"within {UPLOAD_S:g} s",
     ):
         assert limit in text, limit
 
