@@ -31,7 +31,8 @@ def decode(content: bytes, *, max_s: float, sample_rate_hz: int = HEARING_RATE_H
     Raises UnreadableSound, SoundTooLong, and DecoderMissing, whose message says what to install.
     """
     max_bytes = int(max_s * sample_rate_hz) * BYTES_PER_SAMPLE
-    pieces = _by_pyav(content, sample_rate_hz) if _needs_pyav(content) else _by_libsndfile(content, sample_rate_hz)
+    container = _container(content)
+    pieces = _by_pyav(content, container, sample_rate_hz) if container else _by_libsndfile(content, sample_rate_hz)
     pcm = bytearray()
     for piece in pieces:
         pcm += piece
@@ -40,8 +41,11 @@ def decode(content: bytes, *, max_s: float, sample_rate_hz: int = HEARING_RATE_H
     return Pcm(bytes(pcm), sample_rate_hz)
 
 
-def _needs_pyav(content: bytes) -> bool:
-    return content[_MP4_BRAND] == b"ftyp" or content.startswith(_EBML)
+def _container(content: bytes) -> str:
+    """FFmpeg's name of what PyAV must read, "" for the rest."""
+    if content[_MP4_BRAND] == b"ftyp":
+        return "mp4"
+    return "matroska" if content.startswith(_EBML) else ""
 
 
 def _by_libsndfile(content: bytes, sample_rate_hz: int) -> Iterator[bytes]:
@@ -61,10 +65,11 @@ def _by_libsndfile(content: bytes, sample_rate_hz: int) -> Iterator[bytes]:
         raise UnreadableSound(f"The file cannot be read as {', '.join(FORMATS)}.") from error
 
 
-def _by_pyav(content: bytes, sample_rate_hz: int) -> Iterator[bytes]:
+def _by_pyav(content: bytes, container: str, sample_rate_hz: int) -> Iterator[bytes]:
     av = _pyav()
     try:
-        with av.open(io.BytesIO(content)) as file:
+        # FFmpeg may not guess: some of its formats are lists of other files to open.
+        with av.open(io.BytesIO(content), format=container) as file:
             if not file.streams.audio:
                 raise UnreadableSound("The file has no sound in it.")
             resampler = av.AudioResampler(format="s16", layout="mono", rate=sample_rate_hz)
