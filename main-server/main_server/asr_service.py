@@ -23,6 +23,7 @@ def run_asr_server(settings: Settings) -> None:
     chosen = engine_lists.recogniser(settings)
     given = settings.internal_token.get_secret_value()
     asr = AsrServer(chosen.engine, access_to(settings.asr_server_host, given, settings.token_path))
+    engine_lists.watch(chosen, asr.readiness)
     rows = {"recogniser": chosen.why, "opus": backend_name()}
     banner = server.banner(f"Zhiyin 知音 asr-server {version('zhiyin')}", rows)
     run(asr, settings.asr_server_host, settings.asr_server_port, banner)

@@ -13,7 +13,6 @@ import structlog
 from asr_server.dispatch import Dispatch
 from asr_server.hearing import LocalHearing
 from asr_server.voice_activity import SileroModel
-from asr_worker.engines.worker import LinkedTranscriber
 from contracts.errors import EngineError
 from contracts.events import Event, EventSink
 from contracts.hearing import Hearing
@@ -168,8 +167,7 @@ async def build(settings: Settings) -> House:
     hearing, chosen_recogniser = _ears(settings, readiness)
     for chosen in (chosen_recogniser, chosen_model, chosen_voice):
         engine_lists.expose(chosen.engine, readiness, metrics)
-    for part, problem in (("recogniser files", chosen_recogniser.problem), ("voice files", chosen_voice.problem)):
-        readiness.note(part, problem)
+    readiness.note("voice files", chosen_voice.problem)
     health = EngineHealth(readiness)
     listeners: tuple[EventSink, ...] = (recorder.on_event, metrics.on_event, LogEvents().on_event, health.on_event)
 
@@ -228,8 +226,7 @@ def _ears(
     """The home of ZHIYIN_HEARING_URL, and what recognises there."""
     if settings.hearing_url == "local:":
         chosen = engine_lists.recogniser(settings)
-        if isinstance(chosen.engine, LinkedTranscriber):
-            readiness.add("speech worker", chosen.engine.check)
+        engine_lists.watch(chosen, readiness)
         local = LocalHearing(Dispatch(chosen.engine), SileroModel())
 
         async def missing() -> str | None:
