@@ -21,6 +21,7 @@ from asr_server.access import from_this_machine, knows_token
 from asr_server.dispatch import Dispatch
 from asr_server.hearing import LocalHearing
 from asr_server.hearing_socket import HearingSocket, SocketCounters
+from asr_server.turn_model import TurnModel
 from asr_server.voice_activity import SileroModel
 from contracts.errors import EngineError
 from contracts.hearing_wire import MAX_FRAME_BYTES
@@ -38,10 +39,17 @@ PING_S = 10.0
 class AsrServer:
     """The ears of one process and their HTTP side. `token` is asked of whoever is not on this machine."""
 
-    def __init__(self, transcriber: Transcriber, token: str, *, trust_this_machine: bool = True) -> None:
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        token: str,
+        *,
+        trust_this_machine: bool = True,
+        turn_model: TurnModel | None = None,
+    ) -> None:
         self.transcriber = transcriber
         self.counters = SocketCounters()
-        self._hearing = LocalHearing(Dispatch(transcriber), SileroModel())
+        self._hearing = LocalHearing(Dispatch(transcriber), SileroModel(), turn_model=turn_model)
         self._token = token
         self._trust_this_machine = trust_this_machine
         self._problem = "The recogniser is being loaded."

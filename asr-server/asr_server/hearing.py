@@ -15,6 +15,8 @@ from asr_server.endpointing import Commit, Decision, Endpointing, NoSpeech, Paus
 from asr_server.loudness import Loudness
 from asr_server.patience import Thresholds
 from asr_server.scribe import Outcome, Scribe
+from asr_server.turn_listening import TurnListening
+from asr_server.turn_model import TurnModel, with_sound
 from asr_server.voice_activity import SileroModel, VoiceActivity
 from contracts.audio import BYTES_PER_SAMPLE, HEARING_RATE_HZ, OpusPacket
 from contracts.hearing import (
@@ -67,8 +69,10 @@ class LocalHearing:
         *,
         deadline_s: float = DEADLINE_S,
         new_decoder: Callable[[], Decoder] = OpusDecoder,
+        turn_model: TurnModel | None = None,
     ) -> None:
         """`transcriber_for` resolves a recogniser reference (dispatch.Dispatch); `deadline_s` bounds its every call."""
+        self._turn_model = turn_model
         self._transcriber_for = transcriber_for
         self._model = model
         self._deadline_s = deadline_s
@@ -80,7 +84,14 @@ class LocalHearing:
         transcriber = self._transcriber_for(request.recogniser)
         activity = VoiceActivity(self._model)
         return LocalHearingSession(
-            request, deliver, transcriber, Endpointing(thresholds), activity, self._new_decoder(), self._deadline_s
+            request,
+            deliver,
+            transcriber,
+            Endpointing(thresholds),
+            activity,
+            self._new_decoder(),
+            self._deadline_s,
+            None if thresholds.fixed else self._turn_model,
         )
 
 
@@ -96,6 +107,7 @@ class LocalHearingSession:
         activity: VoiceActivity,
         decoder: Decoder,
         deadline_s: float,
+        turn_model: TurnModel | None,
     ) -> None:
         self._request = request
         self._deliver = deliver
@@ -104,6 +116,9 @@ class LocalHearingSession:
         self._decoder = decoder
         self._loudness = Loudness()
         self._scribe = Scribe(transcriber, deadline_s, self._on_text, self._on_final)
+        self._turn_listening = TurnListening(turn_model, self._on_opinion)
+        self._opinion: float | None = None  # the turn model's, of the present pause
+        self._by_text: Completeness | None = None  # the verdict on its text
         self._transcription = TranscriptionRequest(request.session_id, request.language)
         self._frame_of_silence = bytes(request.audio.frame_ms * _BYTES_PER_MS)
         self._expecting = ""
@@ -185,7 +200,7 @@ class LocalHearingSession:
         if not self._listening:
             return
         if self._sound.flowing:
-            self._scribe.feed(self._sound.take(self._sound.end))
+            self._feed()
         elif self._endpointing.idle:
             self._sound.keep_last(_samples(self._pre_roll_ms + _ONSET_MS))
 
@@ -201,8 +216,15 @@ class LocalHearingSession:
         self._endpointing.begin(self._mode, self._sound.end)
         self._listening = True
 
+    def _feed(self) -> None:
+        """What has come goes to the recogniser, and to the turn model."""
+        pcm = self._sound.take(self._sound.end)
+        self._scribe.feed(pcm)
+        self._turn_listening.feed(pcm)
+
     def _go_deaf(self) -> None:
         self._listening = False
+        self._turn_listening.forget()
         self._sound.clear()
 
     # Decisions
@@ -220,6 +242,7 @@ class LocalHearingSession:
                 case Resumed():
                     self._sound.flowing = True
                     self._scribe.withdraw()
+                    self._turn_listening.withdraw()
                     self._tell(SpeechResumed(decision.revision, decision.sample))
                 case Commit():
                     self._committed(decision)
@@ -228,6 +251,7 @@ class LocalHearingSession:
 
     def _started(self, started: Started) -> None:
         self._scribe.begin(self._transcription)
+        self._turn_listening.begin()
         self._sound.take(started.start_sample - _samples(self._pre_roll_ms))
         self._sound.flowing = True
         self._tell(SpeechStarted(started.start_sample))
@@ -236,10 +260,13 @@ class LocalHearingSession:
         # All there is goes along, 60 ms of quiet or more: what comes after it waits until speech resumes, so that
         # nothing is fed between this question and the commit.
         self._sound.flowing = False
-        self._scribe.feed(self._sound.take(self._sound.end))
+        self._feed()
+        self._opinion = self._by_text = None
         self._scribe.ask(paused.revision)
+        self._turn_listening.ask(paused.revision)
 
     def _committed(self, commit: Commit) -> None:
+        self._turn_listening.forget()
         if self._sound.flowing:
             self._scribe.feed(self._sound.take(self._sound.end))
             self._sound.flowing = False
@@ -251,6 +278,7 @@ class LocalHearingSession:
     def _nothing(self, nothing: NoSpeech) -> None:
         self._sound.flowing = False
         self._scribe.drop_current()
+        self._turn_listening.forget()
         if self._mode is ListenMode.MANUAL:
             self._go_deaf()
         self._tell(NothingHeard("no_speech", nothing.end_sample))
@@ -264,12 +292,23 @@ class LocalHearingSession:
 
     def _on_text(self, revision: int, outcome: Outcome) -> None:
         if isinstance(outcome, HearingFailed):
-            self._obey(self._endpointing.understood(revision, Completeness.UNSURE))
+            self._judge(revision, Completeness.UNSURE)
             return
         if outcome.text:
             end_sample = self._endpointing.end_sample
             self._tell(Pause(outcome.text, revision, end_sample, outcome.language))
-        judged = completeness(outcome.text, outcome.language or self._request.language, self._expecting)
+        language = outcome.language or self._request.language
+        self._judge(revision, completeness(outcome.text, language, self._expecting))
+
+    def _on_opinion(self, revision: int, opinion: float | None) -> None:
+        self._opinion = opinion
+        if self._by_text is not None:
+            self._judge(revision, self._by_text)
+
+    def _judge(self, revision: int, by_text: Completeness) -> None:
+        """By the text, and by the sound once there is an opinion on it: whichever comes later is heard, too."""
+        self._by_text = by_text
+        judged = with_sound(by_text, self._opinion)
         self._obey(self._endpointing.understood(revision, judged))
 
     def _on_final(self, commit: Commit, outcome: Outcome, waited_ms: float) -> None:

@@ -19,6 +19,6 @@ def run_asr_server(settings: Settings) -> None:
         os.environ["ZHIYIN_OPUS"] = settings.opus  # sound reads it itself
     os.environ[MODELS_DIR] = str(engines.models_dir(settings))  # for the recogniser's process
     chosen = engine_lists.recogniser(settings)
-    server = AsrServer(chosen.engine, internal_token(settings))
+    server = AsrServer(chosen.engine, internal_token(settings), turn_model=engines.turn_model(settings))
     banner = f"Zhiyin 知音 {version('zhiyin')} asr-server\n  recogniser   {chosen.why}\n  opus         {backend_name()}"
     run(server, settings.asr_server_host, settings.asr_server_port, banner)

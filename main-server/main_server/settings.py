@@ -131,6 +131,9 @@ class Settings(BaseSettings):
     endpointing: Annotated[str, AfterValidator(_endpointing)] = Field(
         "adaptive", description="When a person has finished: adaptive, or fixed:MS of silence (240 is a good one)."
     )
+    turn_model: Path | None = Field(
+        None, description="An onnx file of Smart Turn's shape that hears whether somebody has finished; empty = none."
+    )
     greeting: bool = Field(True, description="Answer the bare wake word with a greeting.")
     idle_s: float = Field(
         100.0, ge=5, le=110, description="Quiet seconds before the toy says goodbye; boards give up at 120."

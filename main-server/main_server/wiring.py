@@ -216,7 +216,7 @@ def _ears(
     """The home of ZHIYIN_HEARING_URL, and what recognises there."""
     if settings.hearing_url == "local:":
         chosen = engine_lists.recogniser(settings)
-        return LocalHearing(Dispatch(chosen.engine), SileroModel()), chosen
+        return LocalHearing(Dispatch(chosen.engine), SileroModel(), turn_model=engines.turn_model(settings)), chosen
     remote = RemoteHearing(settings.hearing_url, internal_token(settings))
 
     async def check() -> str | None:
