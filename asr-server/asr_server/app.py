@@ -14,6 +14,7 @@ from asr_server.hearing import LocalHearing
 from asr_server.hearing_socket import HearingSocket, SocketCounters
 from asr_server.metrics import Metrics
 from asr_server.transcriptions import Listener, transcriptions_router
+from asr_server.turn_model import TurnModel
 from asr_server.voice_activity import SileroModel
 from contracts.errors import EngineError
 from contracts.hearing_wire import MAX_FRAME_BYTES
@@ -33,14 +34,14 @@ PING_S = 10.0
 class AsrServer:
     """The ears of one process and their HTTP side, for those whom `access` admits."""
 
-    def __init__(self, transcriber: Transcriber, access: Access) -> None:
+    def __init__(self, transcriber: Transcriber, access: Access, turn_model: TurnModel | None = None) -> None:
         self.transcriber = transcriber
         self.counters = SocketCounters()
         self.readiness = Readiness("asr-server", fresh_for_s=0.0)  # its checks cost nothing
         self.warming = Warming("recogniser", transcriber.warm)
         self.readiness.add("recogniser", self.warming.check, vital=True)
         silero = SileroModel()
-        self._hearing = LocalHearing(Dispatch(transcriber), silero)
+        self._hearing = LocalHearing(Dispatch(transcriber), silero, turn_model=turn_model)
         self.readiness.add("ears", self._missing)
         self._listener = Listener(transcriber, silero)
         self._access = access

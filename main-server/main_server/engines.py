@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from asr_server.turn_model import OnnxTurnModel
 from contracts.errors import EngineUnavailable
 from contracts.language_model import LanguageModel
 from contracts.speech import Synthesizer
@@ -107,6 +108,11 @@ def spare_voice() -> Synthesizer:
     """The voice of apologies: it needs nothing but this machine."""
     engine: Synthesizer = _load(VOICES, "espeak")()
     return engine
+
+
+def turn_model(settings: Settings) -> OnnxTurnModel | None:
+    """What ZHIYIN_TURN_MODEL names. Raises EngineUnavailable."""
+    return OnnxTurnModel(settings.turn_model) if settings.turn_model else None
 
 
 def _with_models(group: str, address: str, models: Path) -> tuple[str, str]:

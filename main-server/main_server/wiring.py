@@ -227,7 +227,7 @@ def _ears(
     if settings.hearing_url == "local:":
         chosen = engine_lists.recogniser(settings)
         engine_lists.watch(chosen, readiness)
-        local = LocalHearing(Dispatch(chosen.engine), SileroModel())
+        local = LocalHearing(Dispatch(chosen.engine), SileroModel(), turn_model=engines.turn_model(settings))
 
         async def missing() -> str | None:
             return local.problem or None

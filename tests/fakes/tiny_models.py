@@ -60,6 +60,23 @@ def sense_voice(folder: Path, sentence: str = SENTENCE, language: str = "en", em
     return folder
 
 
+def turn_model(folder: Path, probability: float) -> Path:
+    """Smart Turn's shape; says the same of everything."""
+    nodes = [
+        helper.make_node("ReduceMean", ["input_features", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "nothing"], ["silent"]),
+        helper.make_node("Add", ["silent", "probability"], ["logits"]),
+    ]
+    constants = {
+        "axes": np.array([1, 2], np.int64),
+        "nothing": np.zeros(1, np.float32),
+        "probability": np.array([[probability]], np.float32),
+    }
+    inputs = [_value("input_features", _FLOAT, ["N", 80, 800])]
+    _write(folder, "turn.onnx", nodes, inputs, [_value("logits", _FLOAT, ["N", 1])], constants, {})
+    return folder / "turn.onnx"
+
+
 def paraformer(folder: Path, sentence: str = "现在几点") -> Path:
     """Hears `sentence` in everything."""
     tokens = ["<blank>", "<s>", "</s>", *dict.fromkeys(sentence), "<unk>"]
