@@ -140,6 +140,13 @@ def language_of(text: str) -> str:
     return "zh" if first is None or _HAN.match(first[0]) else "en"
 
 
+def set_phrases() -> Iterator[str]:
+    """What is said word for word again and again, so that it is worth making before."""
+    for texts in (GREETINGS, FILLERS):
+        for phrases in texts.values():
+            yield from phrases
+
+
 def apology(code: str, language: str) -> str:
     """The spoken words for an error's code, in English unless `language` is Chinese."""
     return _in(APOLOGIES.get(code, APOLOGIES["engine_failed"]), language)
