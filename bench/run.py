@@ -184,7 +184,7 @@ def main() -> int:
                         help=f"the rounds of docs/performance.md: {','.join(map(str, FULL_DEVICES))}")  # fmt: skip
     parser.add_argument("--seconds", type=float, default=30.0, help="measured window of each round (default 30)")
     parser.add_argument("--homes", choices=("inside", "sockets"), default="inside",
-                        help="ears and voice in the server, or in asr-server and tts-server beside it")  # fmt: skip
+                        help="all in the server, or asr-server, asr-worker and tts-server beside it")  # fmt: skip
     parser.add_argument("--no-pin", dest="pin", action="store_false", help="do not give the server a core of its own")
     parser.add_argument("--recording", type=Path, help="a recording to say instead of the sentence by espeak-ng")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep data and logs there")
