@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from asr_server.dispatch import Dispatch
-from asr_server.endpointing import Endpointing, Thresholds
+from asr_server.endpointing import Endpointing
 from asr_server.hearing import LocalHearing
 from asr_server.loudness import Loudness
+from asr_server.patience import Thresholds
 from asr_server.voice_activity import SileroModel, VoiceActivity
 from contracts.audio import OpusFormat, OpusPacket
 from contracts.hearing import ListenMode, OpenHearing

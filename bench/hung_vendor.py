@@ -78,7 +78,7 @@ if __name__ == "__main__":
     parser.add_argument("--toys", type=int, default=23)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--homes", choices=("inside", "sockets"), default="inside")
-    parser.set_defaults(pin=True, recording=None)
+    parser.set_defaults(pin=True, recording=None, endpointing="fixed", half_below_s=0.0)
     said = utterance(None)
     with tempfile.TemporaryDirectory(prefix="zhiyin-bench-", ignore_cleanup_errors=True) as place:
         uvloop.run(main(parser.parse_args(), said, Path(place)))

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from bench.simulated_toy import Log, SimulatedToy, Turn
-from bench.utterance import Utterance, utterance
+from bench.utterance import Utterance, halves, utterance
 from contracts.errors import ZhiyinError
 from toy.load import nth_device_id
 from toy.timing import percentile
@@ -128,9 +128,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--first-turns", type=int, help="only take so many turns with one toy, and no more")
     parser.add_argument("--recording", type=Path, help="say this instead of the sentence by espeak-ng")
+    parser.add_argument("--halves", action="store_true", help="say the sentence with a pause in its unfinished middle")
     args = parser.parse_args()
     try:
-        spoken = utterance(args.recording)
+        spoken = halves() if args.halves else utterance(args.recording)
     except ZhiyinError as error:
         print(error, file=sys.stderr)
         return 1

@@ -6,12 +6,15 @@ import os
 import platform
 import shlex
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.floor import Floor
+from bench.simulated_toy import EARLY_CUT
 from bench.stubs import AFTER_TRANSCRIPT_MS, ENGINES_MS
+from contracts.events import DraftResult
 from toy.timing import percentile
 
 ENDPOINTING_MS = 200
@@ -41,6 +44,7 @@ class Round:
     figures: dict[str, object]
     cpu_s: float
     rss_bytes: int
+    drafts: Counter[str] = field(default_factory=Counter)
     homes_cpu_s: dict[str, float] = field(default_factory=dict)
     """Of the programs beside the server, by name."""
 
@@ -84,6 +88,36 @@ def table(rounds: list[Round], floor: Floor, idle_rss_bytes: int) -> str:
         "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     )
     return "\n".join([head, *(_row(each, floor, idle_rss_bytes) for each in rounds)])
+
+
+def felt(rounds: list[Round], halves: Round | None) -> str:
+    """What a person feels with adaptive endpointing: one row per round, the last with a pause inside its sentence."""
+    lines = [
+        "| devices | sentence | turns | end of speech to first sound p50 / p95 ms | early cuts | drafts adopted / begun"
+        " | wasted tokens of a draft | CPU ms per device-second | underruns | failures |",
+        "|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    rows = [(each, "whole") for each in rounds] + ([(halves, "with a pause in the middle")] if halves else [])
+    for each, sentence in rows:
+        failures = each.figures["failures"]
+        assert isinstance(failures, dict)
+        early = failures.get(EARLY_CUT, 0)
+        begun = sum(each.drafts[result] for result in DraftResult)
+        thrown_away = begun - each.drafts["adopted"]
+        cells = (
+            each.devices,
+            sentence,
+            len(numbers(each.figures, "silence_ms")),
+            _p50_p95(numbers(each.figures, "silence_ms")),
+            early,
+            f"{each.drafts['adopted']} / {begun}",
+            f"{each.drafts['wasted'] / thrown_away:.0f}" if thrown_away else "-",
+            f"{each.cpu_s * 1000 / (each.devices * each.window_s):.2f}",
+            each.figures["underruns"],
+            sum(failures.values()) - early,
+        )
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
 
 
 def remarks(rounds: list[Round], first_turn_ms: list[float], floor: Floor, idle_rss_bytes: int) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import socket
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,7 +19,7 @@ import httpx
 from bench import floor, homes, report
 from bench.processes import Child, ProcessDied, core_plan
 from bench.report import ENDPOINTING_MS, Round
-from bench.utterance import Utterance, utterance
+from bench.utterance import Utterance, first_half_s, utterance
 from contracts.errors import ZhiyinError
 
 QUICK_DEVICES = (1, 50, 100)
@@ -26,6 +28,8 @@ READY_TIMEOUT_S = 60.0
 LOAD_START_TIMEOUT_S = 60.0
 LOAD_END_TIMEOUT_S = 60.0
 SETTLE_S = 2.0
+HALF_MARGIN_S = 0.5
+"""The ears send up to 300 ms from before the voice, and the pause's first pieces."""
 SERVER = (sys.executable, "-m", "main_server", "serve")
 
 
@@ -44,9 +48,8 @@ class Bench:
 
     async def __aenter__(self) -> Bench:
         try:
-            self.stubs = stubs = await self._start(
-                "stub engines", (sys.executable, "-m", "bench.stubs"), self._other_cores
-            )
+            command = (sys.executable, "-m", "bench.stubs", "--half-below-s", f"{self._args.half_below_s:.3f}")
+            self.stubs = stubs = await self._start("stub engines", command, self._other_cores)
             engines = f"http://127.0.0.1:{(await stubs.line(20)).split()[-1]}/v1"
             stubs.drain()
             if self._args.homes == "sockets":
@@ -77,9 +80,10 @@ class Bench:
             raise ProcessDied(f"The first turns failed: {figures['failures']}.{self._server_log()}")
         return report.numbers(figures, "silence_ms")
 
-    async def round(self, devices: int) -> Round:
-        """Lets so many toys talk for the window and reads what the server spent in it."""
-        async with self._load("--devices", str(devices), "--seconds", str(self._args.seconds)) as load:
+    async def round(self, devices: int, *more: str) -> Round:
+        """Lets so many toys talk for the window and reads what the server spent in it; `more` goes to the load."""
+        drafts = await self._drafts()
+        async with self._load("--devices", str(devices), "--seconds", str(self._args.seconds), *more) as load:
             await self._expect(load, "measuring", LOAD_START_TIMEOUT_S)
             began_s, homes_began_s = self.server.cpu_s(), self._homes.cpu_s()
             await self._expect(load, "measured", self._args.seconds + LOAD_END_TIMEOUT_S)
@@ -88,7 +92,15 @@ class Bench:
             figures = json.loads(await load.line(LOAD_END_TIMEOUT_S))
         self.server.check()
         await asyncio.sleep(SETTLE_S)
-        return Round(devices, figures, spent_s, rss_bytes, homes_spent_s)
+        return Round(devices, figures, spent_s, rss_bytes, (await self._drafts()) - drafts, homes_spent_s)
+
+    async def _drafts(self) -> Counter[str]:
+        """What became of the drafts since the server began, and under "wasted" the tokens of those thrown away."""
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            page = (await client.get(f"http://127.0.0.1:{self.port}/metrics")).text
+        drafts = Counter({name: int(float(count)) for name, count in _DRAFTS.findall(page)})
+        drafts["wasted"] = sum(int(float(count)) for count in _WASTED.findall(page))
+        return drafts
 
     async def _expect(self, load: Child, wanted: str, timeout_s: float) -> None:
         line = await load.line(timeout_s)
@@ -125,7 +137,7 @@ class Bench:
             "ZHIYIN_LLM_URL": engines,
             "ZHIYIN_LLM_MODEL": "stub",
             "ZHIYIN_LLM_KEY": "stub",
-            "ZHIYIN_ENDPOINTING": f"fixed:{ENDPOINTING_MS}",
+            "ZHIYIN_ENDPOINTING": "adaptive" if self._args.endpointing == "adaptive" else f"fixed:{ENDPOINTING_MS}",
             "ZHIYIN_CLAIM": "open",
             **self._homes.settings,
         }
@@ -158,6 +170,7 @@ async def bench(args: argparse.Namespace, spoken: Utterance, folder: Path) -> No
     """Runs all rounds, printing each row as it comes and the whole report at the end."""
     native = floor.measure(spoken)
     rounds: list[Round] = []
+    halves: Round | None = None
     async with Bench(args, folder) as running:
         heading = report.heading(running.pinning, " ".join(("python", *SERVER[1:])))
         first_turns_ms = await running.first_turns_ms()
@@ -167,10 +180,15 @@ async def bench(args: argparse.Namespace, spoken: Utterance, folder: Path) -> No
                 print(f"{devices} devices for {args.seconds:.0f} s ...", file=sys.stderr, flush=True)
                 rounds.append(await running.round(devices))
                 print(report.table(rounds[-1:], native, idle_rss_bytes).splitlines()[-1], file=sys.stderr, flush=True)
+            if args.endpointing == "adaptive":
+                print(f"{args.devices[-1]} devices that pause in the middle ...", file=sys.stderr, flush=True)
+                halves = await running.round(args.devices[-1], "--halves")
         finally:
             # What was measured before a failure is worth as much as without it.
             print(heading, end="\n\n")
             print(report.table(rounds, native, idle_rss_bytes), end="\n\n")
+            if args.endpointing == "adaptive":
+                print(report.felt(rounds, halves), end="\n\n")
             print(report.remarks(rounds, first_turns_ms, native, idle_rss_bytes), end="\n\n")
             print(report.DEFINITIONS, flush=True)
 
@@ -183,6 +201,9 @@ def main() -> int:
     parser.add_argument("--full", dest="devices", action="store_const", const=FULL_DEVICES,
                         help=f"the rounds of docs/performance.md: {','.join(map(str, FULL_DEVICES))}")  # fmt: skip
     parser.add_argument("--seconds", type=float, default=30.0, help="measured window of each round (default 30)")
+    parser.add_argument("--endpointing", choices=("fixed", "adaptive"), default="fixed",
+                        help=f"fixed: {ENDPOINTING_MS} ms of silence (default); adaptive: by the text, and a last "
+                        "round that pauses in the middle of its sentence")  # fmt: skip
     parser.add_argument("--homes", choices=("inside", "sockets"), default="inside",
                         help="all in the server, or asr-server, asr-worker and tts-server beside it")  # fmt: skip
     parser.add_argument("--no-pin", dest="pin", action="store_false", help="do not give the server a core of its own")
@@ -191,6 +212,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         spoken = utterance(args.recording)
+        args.half_below_s = first_half_s() + HALF_MARGIN_S if args.endpointing == "adaptive" else 0.0
         if args.keep:
             args.keep.mkdir(parents=True, exist_ok=True)
             asyncio.run(bench(args, spoken, args.keep.resolve()))
@@ -203,6 +225,10 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+_DRAFTS = re.compile(r'^zhiyin_drafts_total\{result="(\w+)"\} (\S+)$', re.MULTILINE)
+_WASTED = re.compile(r'^zhiyin_draft_wasted_tokens_total\{kind="\w+"\} (\S+)$', re.MULTILINE)
 
 
 def _counts(text: str) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ FRAME_S = 0.060
 WARM_UP_S = 0.120
 ANSWER_TIMEOUT_S = 20.0
 RECONNECT_S = 1.0
+EARLY_CUT = "answered before the sentence was over"
 PAUSE_FRAMES = (5, 13)  # a person thinks 0.3-0.8 s before the next sentence
 
 
@@ -220,7 +221,7 @@ class SimulatedToy(asyncio.Protocol):
         if self._decoder is not None:
             self._decoder.reset()
         if self._turn is None:
-            self._log.failures["answered before the sentence was over"] += 1
+            self._log.failures[EARLY_CUT] += 1
             self._turn = Turn(0.0)
 
     def _on_packet(self, payload: bytes, now_s: float) -> None:

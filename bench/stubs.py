@@ -30,6 +30,7 @@ ENGINES_MS = 1000 * (RECOGNISER_S + FIRST_TOKEN_S + (FIRST_SENTENCE_TOKENS - 1) 
 AFTER_TRANSCRIPT_MS = ENGINES_MS - 1000 * RECOGNISER_S
 
 SPEECH_RATE_HZ = 24_000
+HEARING_RATE_HZ = 16_000
 SPEECH_MS_PER_CHARACTER = 40
 PIECE_BYTES = 2 * SPEECH_RATE_HZ // 5  # 200 ms of sound
 PIECE_EVERY_S = 0.020  # ten times faster than it plays
@@ -54,9 +55,13 @@ _LAST_CHUNK = b"0\r\n\r\n"
 
 
 class StubEngines(asyncio.Protocol):
-    """One keep-alive HTTP/1.1 connection. A request is answered when it is complete; a lost connection stops all."""
+    """One keep-alive HTTP/1.1 connection. A request is answered when it is complete; a lost connection stops all.
 
-    def __init__(self) -> None:
+    Of sound shorter than `half_below_s` the recogniser knows the unfinished half of the sentence alone.
+    """
+
+    def __init__(self, half_below_s: float = 0.0) -> None:
+        self._half_below_bytes = half_below_s * 2 * HEARING_RATE_HZ
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self._timers: set[asyncio.TimerHandle] = set()
@@ -88,7 +93,9 @@ class StubEngines(asyncio.Protocol):
             self._after(HUNG_S, partial(self._answer, path, body))
             return
         if path.endswith("/audio/transcriptions"):
-            self._after(RECOGNISER_S, lambda: self._json({"text": f"tell me about the garden{name(next(_numbers))}"}))
+            whole = len(body) >= self._half_below_bytes
+            rest = f" I want to know{name(next(_numbers))}." if whole else ""
+            self._after(RECOGNISER_S, lambda: self._json({"text": f"Tell me of the garden because{rest}"}))
         elif path.endswith("/chat/completions"):
             self._chat(body)
         elif path.endswith("/audio/speech"):
@@ -219,10 +226,10 @@ def _vowel(seconds: float) -> bytes:
 VOWEL = _vowel(20.0)
 
 
-async def serve(host: str, port: int) -> None:
+async def serve(host: str, port: int, half_below_s: float) -> None:
     """Serves until cancelled; says on stdout where it listens. At SIGUSR1 the next request of each kind hangs."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _hangs_next.update, KINDS)
-    server = await asyncio.get_running_loop().create_server(StubEngines, host, port)
+    server = await asyncio.get_running_loop().create_server(lambda: StubEngines(half_below_s), host, port)
     print(f"listening on {server.sockets[0].getsockname()[1]}", flush=True)
     async with server:
         await server.serve_forever()
@@ -232,8 +239,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.stubs", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one and prints it")
+    parser.add_argument("--half-below-s", type=float, default=0.0, help="shorter sound is half a sentence")
     args = parser.parse_args()
-    uvloop.run(serve(args.host, args.port))
+    uvloop.run(serve(args.host, args.port, args.half_below_s))
 
 
 if __name__ == "__main__":

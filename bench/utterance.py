@@ -19,6 +19,9 @@ from toy.microphone import DTX_PACKET, FRAME_BYTES, UPLINK, in_dtx, uplink_encod
 from toy.voice import end_of_voice
 
 SENTENCE = "Please tell me about the garden behind the old house."
+HALVES = ("Tell me of the garden because", "I want to know who lives in it.")
+"""Nobody may be cut off after the first: it is plainly unfinished, and the second follows after PAUSE_MS."""
+PAUSE_MS = 550
 SILENCE_FRAMES = 70
 ROOM_NOISE_RMS = 15.0
 """-67 dBFS, a quiet room and a cheap microphone: without it a server could take shortcuts on digital silence."""
@@ -41,8 +44,23 @@ class Utterance:
 
 def utterance(recording: Path | None = None, framing: Framing = 1) -> Utterance:
     """The benchmark's sentence by espeak-ng, or a recording of yours; silence around it is cut. Raises ZhiyinError."""
-    pcm = read_sound(recording) if recording else asyncio.run(_spoken(SENTENCE))
-    pcm = _trimmed(Pcm(resample(pcm.data, pcm.sample_rate_hz, HEARING_RATE_HZ), HEARING_RATE_HZ))
+    return _encoded(read_sound(recording) if recording else _said(SENTENCE), framing)
+
+
+def halves(framing: Framing = 1) -> Utterance:
+    """An unfinished clause, a pause of PAUSE_MS between the two voices, and the rest."""
+    first, second = (_without_edges(_said(half)) for half in HALVES)
+    pause = bytes(PAUSE_MS * HEARING_RATE_HZ // 1000 * BYTES_PER_SAMPLE)
+    return _encoded(Pcm(first + pause + second, HEARING_RATE_HZ), framing)
+
+
+def first_half_s() -> float:
+    """How long the unfinished clause of `halves` lasts."""
+    return len(_without_edges(_said(HALVES[0]))) / BYTES_PER_SAMPLE / HEARING_RATE_HZ
+
+
+def _encoded(sound: Pcm, framing: Framing) -> Utterance:
+    pcm = _trimmed(_for_ears(sound))
     end = end_of_voice(pcm)
     if end is None:
         raise ZhiyinError("The recording for the benchmark is silent.", code="nothing_to_say")
@@ -62,6 +80,22 @@ def utterance(recording: Path | None = None, framing: Framing = 1) -> Utterance:
         pcm,
         tuple(packets),
     )
+
+
+def _for_ears(pcm: Pcm) -> Pcm:
+    return Pcm(resample(pcm.data, pcm.sample_rate_hz, HEARING_RATE_HZ), HEARING_RATE_HZ)
+
+
+def _without_edges(sound: Pcm) -> bytes:
+    """From the first voiced piece to the last."""
+    pcm = _for_ears(sound)
+    forwards = pcm.data[: (end_of_voice(pcm) or 0) * BYTES_PER_SAMPLE]
+    backwards = Pcm(np.frombuffer(forwards, "<i2")[::-1].tobytes(), HEARING_RATE_HZ)
+    return forwards[len(forwards) - (end_of_voice(backwards) or 0) * BYTES_PER_SAMPLE :]
+
+
+def _said(text: str) -> Pcm:
+    return asyncio.run(_spoken(text))
 
 
 def _trimmed(pcm: Pcm) -> Pcm:

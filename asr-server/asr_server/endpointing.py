@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from asr_server.completeness import Completeness
+from asr_server.patience import Rhythm, Thresholds
 from asr_server.voicing import PIECE_SAMPLES, WINDOW_SAMPLES, Voicing
 from contracts.audio import HEARING_RATE_HZ
-from contracts.hearing import MAX_UTTERANCE_MS, CommitReason, ListenMode, Patience
+from contracts.hearing import MAX_UTTERANCE_MS, CommitReason, ListenMode
 
 SPEECH_PROBABILITY = 0.5
 SURE_PROBABILITY = 0.98
@@ -30,37 +31,13 @@ MIN_VOICED_MS = 100
 MANUAL_SILENCE_MS = 8_000
 """A push-to-talk whose release was lost (PROTOCOL 6 B) ends after this much silence."""
 
+CUT_SHORT_MS = 1_000
+"""Speech this soon after the end of an utterance (realtime) was its other half: the pause was not understood."""
+
 _ONSET_WINDOWS = 2
 _RESUME_WINDOWS = 2
 _LEARNING_DELAY_WINDOWS = 8
 _PIECE_MS = 1000 * PIECE_SAMPLES / HEARING_RATE_HZ
-_PATIENCE = {Patience.QUICK: 0.8, Patience.NORMAL: 1.0, Patience.PATIENT: 1.5}
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Silence from the last voiced sample to the commit, by how finished the text sounds."""
-
-    complete_ms: int = 280
-    unsure_ms: int = 600
-    unfinished_ms: int = 1000
-
-    def for_text(self, completeness: Completeness | None) -> int:
-        """None: the text is not here yet, and the utterance could not leave without it anyway, so there is time."""
-        if completeness is Completeness.COMPLETE:
-            return self.complete_ms
-        return self.unsure_ms if completeness is Completeness.UNSURE else self.unfinished_ms
-
-    @classmethod
-    def parse(cls, endpointing: str, patience: Patience = Patience.NORMAL) -> Thresholds:
-        """From "adaptive" or "fixed:MS" (1 to 5000). Raises ValueError."""
-        kind, _, amount = endpointing.partition(":")
-        if kind == "adaptive" and not amount:
-            factor = _PATIENCE[patience]
-            return cls(*(round(ms * factor) for ms in (cls().complete_ms, cls().unsure_ms, cls().unfinished_ms)))
-        if kind == "fixed" and amount.isascii() and amount.isdigit() and 1 <= int(amount) <= 5000:
-            return cls(int(amount), int(amount), int(amount))
-        raise ValueError(f"endpointing must be adaptive or fixed:MS with MS from 1 to 5000, not {endpointing!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +103,17 @@ class Endpointing:
         self._thresholds = thresholds
         self._pause_ms = pause_ms
         self._voicing = Voicing()
+        self._rhythm = Rhythm()
         self.begin(ListenMode.AUTO, 0)
 
     def begin(self, mode: ListenMode, at_sample: int) -> None:
-        """A new listen, whose first sample is `at_sample`. What the room sounds like is remembered."""
+        """A new listen, whose first sample is `at_sample`. The room and the speaker's rhythm are remembered."""
         self._mode = mode
         self._origin = at_sample
         self._windows = 0
         self._probability = 0.0
         self._quiet_windows = 0
+        self._committed: int | None = None  # the end of this listen's last utterance
         self._voicing.begin()
         self._await_speech()
 
@@ -147,6 +126,11 @@ class Endpointing:
     def end_sample(self) -> int:
         """Where the speech of the open utterance ended, as far as is known."""
         return self._sample(self._end)
+
+    @property
+    def revision(self) -> int:
+        """Of the open utterance."""
+        return self._revision
 
     @property
     def idle(self) -> bool:
@@ -254,6 +238,8 @@ class Endpointing:
         self._start = max(self._from, self._voicing.start_of(self._run_from))
         self._speech_end = self._voicing.count
         self._run = 0
+        if self._committed is not None and (gap_ms := (self._start - self._committed) * _PIECE_MS) <= CUT_SHORT_MS:
+            self._rhythm.went_on(gap_ms)
         decisions.append(Started(self._sample(self._start)))
 
     def _resume(self, decisions: list[Decision]) -> None:
@@ -264,6 +250,8 @@ class Endpointing:
         self._run = 0
         resumed = max(self._end, self._voicing.start_of(self._run_from))
         self._sure = max(self._sure, resumed)
+        if self._mode is not ListenMode.MANUAL:  # a held button lets people think for as long as they like
+            self._rhythm.went_on((resumed - self._end) * _PIECE_MS)
         decisions.append(Resumed(self._revision, self._sample(resumed)))
 
     def _weigh(self, decisions: list[Decision]) -> None:
@@ -275,8 +263,9 @@ class Endpointing:
                 self._run = 0
                 decisions.append(Paused(self._sample(self._end), self._revision))
         if self._state is _State.PAUSED and self._silent and self._silence_ms >= self._needed_ms:
-            early = self._needed_ms < self._thresholds.unsure_ms
-            self._finish(CommitReason.COMPLETE if early else CommitReason.SILENCE, decisions)
+            by_text = self._mode is not ListenMode.MANUAL and not self._thresholds.fixed
+            complete = by_text and self._completeness is Completeness.COMPLETE
+            self._finish(CommitReason.COMPLETE if complete else CommitReason.SILENCE, decisions)
         elif self._too_long:
             if self._state is _State.IDLE:
                 decisions.append(NoSpeech(self.now))
@@ -302,10 +291,10 @@ class Endpointing:
         return (self._voicing.count - self._end) * _PIECE_MS
 
     @property
-    def _needed_ms(self) -> int:
+    def _needed_ms(self) -> float:
         if self._mode is ListenMode.MANUAL:
             return MANUAL_SILENCE_MS
-        return self._thresholds.for_text(self._completeness)
+        return self._thresholds.for_text(self._completeness, self._rhythm.stretch)
 
     @property
     def _too_long(self) -> bool:
@@ -324,6 +313,8 @@ class Endpointing:
         if self._voiced * _PIECE_MS < MIN_VOICED_MS:
             decisions.append(NoSpeech(end))
         else:
+            self._committed = self._end
+            self._rhythm.ended()
             decisions.append(Commit(self._revision, self._sample(self._start), end, reason, self._silence_ms))
         self._await_speech()
 

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from asr_server.completeness import Completeness, completeness
-from asr_server.endpointing import Commit, Decision, Endpointing, NoSpeech, Paused, Resumed, Started, Thresholds
+from asr_server.endpointing import Commit, Decision, Endpointing, NoSpeech, Paused, Resumed, Started
 from asr_server.loudness import Loudness
+from asr_server.overhearing import Overhearing
+from asr_server.patience import Thresholds
 from asr_server.scribe import Outcome, Scribe
 from asr_server.voice_activity import SileroModel, VoiceActivity
 from contracts.audio import BYTES_PER_SAMPLE, HEARING_RATE_HZ, OpusPacket
@@ -24,6 +26,7 @@ from contracts.hearing import (
     ListenMode,
     NothingHeard,
     OpenHearing,
+    Partial,
     Pause,
     SpeechResumed,
     SpeechStarted,
@@ -102,11 +105,11 @@ class LocalHearingSession:
         self._activity = activity
         self._decoder = decoder
         self._loudness = Loudness()
-        self._scribe = Scribe(transcriber, deadline_s, self._on_text, self._on_final)
+        self._scribe = Scribe(transcriber, deadline_s, self._on_text, self._on_final, self._on_glance)
         self._transcription = TranscriptionRequest(request.session_id, request.language)
         self._frame_of_silence = bytes(request.audio.frame_ms * _BYTES_PER_MS)
         self._expecting = ""
-        self._echo: tuple[str, float] = ("", 0.0)
+        self._overhearing = Overhearing()
         self._closed = False
         self._mode = ListenMode.AUTO
         self._listening = False
@@ -158,8 +161,8 @@ class LocalHearingSession:
         self._expecting = kind
 
     def speaking(self, text: str, until_ms: float) -> None:
-        """Remembered for the turn-taking to come: an echo of this text must not interrupt it."""
-        self._echo = (text, until_ms)
+        """Until then running speech is looked at; whether it is the toy's echo is judged by whoever asked."""
+        self._overhearing.toy_speaks(self._sound.end, until_ms)
 
     async def close(self) -> None:
         """Cancels the transcriber's work and waits until it has stopped."""
@@ -185,6 +188,8 @@ class LocalHearingSession:
             return
         if self._sound.flowing:
             self._scribe.feed(self._sound.take(self._sound.end))
+            if self._mode is ListenMode.REALTIME and self._overhearing.look(self._sound.end):
+                self._scribe.glance(self._sound.end)
         elif self._endpointing.idle:
             self._sound.keep_last(_samples(self._pre_roll_ms + _ONSET_MS))
 
@@ -229,6 +234,7 @@ class LocalHearingSession:
         self._scribe.begin(self._transcription)
         self._sound.take(started.start_sample - _samples(self._pre_roll_ms))
         self._sound.flowing = True
+        self._overhearing.speech_began(started.start_sample)
         self._tell(SpeechStarted(started.start_sample))
 
     def _paused(self, paused: Paused) -> None:
@@ -261,14 +267,19 @@ class LocalHearingSession:
 
     # Texts
 
+    def _on_glance(self, sample: int, outcome: Outcome) -> None:
+        if not isinstance(outcome, HearingFailed) and outcome.text:
+            self._tell(Partial(outcome.text, self._endpointing.revision, sample, outcome.language))
+
     def _on_text(self, revision: int, outcome: Outcome) -> None:
         if isinstance(outcome, HearingFailed):
             self._obey(self._endpointing.understood(revision, Completeness.UNSURE))
             return
+        judged = completeness(outcome.text, outcome.language or self._request.language, self._expecting)
         if outcome.text:
             end_sample = self._endpointing.end_sample
-            self._tell(Pause(outcome.text, revision, end_sample, outcome.language))
-        judged = completeness(outcome.text, outcome.language or self._request.language, self._expecting)
+            unfinished = judged is Completeness.UNFINISHED
+            self._tell(Pause(outcome.text, revision, end_sample, outcome.language, unfinished))
         self._obey(self._endpointing.understood(revision, judged))
 
     def _on_final(self, commit: Commit, outcome: Outcome, waited_ms: float) -> None:

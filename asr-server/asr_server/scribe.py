@@ -1,7 +1,8 @@
 """The recogniser's work for one session: utterances in order, one call at a time, in at most one task.
 
-The task exists only while there is work. A pause asks for the text so far; speech that goes on withdraws the question
-and cancels the call; a commit waits for a call on the same sound, which `finish` then repeats without new work.
+The task exists only while there is work. A glance looks at running speech and gives way to everything else. A pause
+asks for the text so far; speech that goes on withdraws the question and cancels the call; a commit waits for a call on
+the same sound, which `finish` then repeats without new work.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ CLOSE_DEADLINE_S = 1.0
 Outcome = Transcript | HearingFailed
 OnText = Callable[[int, Outcome], None]
 """The text of the pause of this revision."""
+OnGlance = Callable[[int, Outcome], None]
+"""The text of running speech up to this sample."""
 OnFinal = Callable[[Commit, Outcome, float], None]
 """The final text of a commit, and how long it was waited for, in ms."""
 
@@ -41,6 +44,7 @@ class _Work:
     transcription: Transcription | None = None
     failed: HearingFailed | None = None
     asked: int = 0  # the revision whose text is wanted; 0 when none is
+    glance_at: int = 0  # the sample at which running speech is to be looked at; 0 when it is not
     commit: Commit | None = None
     committed_at_s: float = 0.0
 
@@ -48,15 +52,19 @@ class _Work:
 class Scribe:
     """Feeds the transcriber and reports its texts. All callbacks come from the session's own task, in order."""
 
-    def __init__(self, transcriber: Transcriber, deadline_s: float, on_text: OnText, on_final: OnFinal) -> None:
+    def __init__(
+        self, transcriber: Transcriber, deadline_s: float, on_text: OnText, on_final: OnFinal, on_glance: OnGlance
+    ) -> None:
         self._transcriber = transcriber
         self._deadline_s = deadline_s
         self._on_text = on_text
         self._on_final = on_final
+        self._on_glance = on_glance
         self._current: _Work | None = None
         self._waiting: deque[_Work] = deque()
         self._discarded: deque[Transcription] = deque()
         self._called: _Work | None = None  # whose call is under way
+        self._glancing = False  # that call is a glance
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, request: TranscriptionRequest) -> None:
@@ -77,6 +85,13 @@ class Scribe:
         """What is the text so far? `on_text` answers, unless speech goes on first."""
         if self._current is not None:
             self._current.asked = revision
+            self._stop_glancing()
+            self._work()
+
+    def glance(self, sample: int) -> None:
+        """What was said up to `sample`, though speech goes on? `on_glance` answers, unless there is other work."""
+        if self._current is not None and self._task is None:
+            self._current.glance_at = sample
             self._work()
 
     def withdraw(self) -> None:
@@ -95,6 +110,7 @@ class Scribe:
         work, self._current = self._current, None
         if work is None:
             return
+        self._stop_glancing()
         work.commit = commit
         work.committed_at_s = asyncio.get_running_loop().time()
         if len(self._waiting) >= MAX_WAITING:
@@ -135,6 +151,13 @@ class Scribe:
             self._task.cancel()
         self._work()
 
+    def _stop_glancing(self) -> None:
+        """A glance is at less sound than is there by now: nobody waits for it."""
+        if self._current is not None:
+            self._current.glance_at = 0
+        if self._glancing and self._task is not None:
+            self._task.cancel()
+
     def _work(self) -> None:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._serve(), name="scribe")
@@ -148,7 +171,8 @@ class Scribe:
     def _next(self) -> _Work | None:
         if self._waiting:
             return self._waiting[0]
-        return self._current if self._current is not None and self._current.asked else None
+        current = self._current
+        return current if current is not None and (current.asked or current.glance_at) else None
 
     async def _serve(self) -> None:
         while True:
@@ -158,8 +182,23 @@ class Scribe:
                 return
             if work.commit is not None:
                 await self._final(work, work.commit)
-            else:
+            elif work.asked:
                 await self._text(work)
+            else:
+                await self._glance(work)
+
+    async def _glance(self, work: _Work) -> None:
+        """A failure is not told: the pause will ask again."""
+        sample, work.glance_at = work.glance_at, 0
+        broken = work.failed
+        self._glancing = True
+        try:
+            outcome = await self._call(work, final=False)
+        finally:
+            self._glancing = False
+            work.failed = broken
+        if self._current is work and not work.asked:
+            self._on_glance(sample, outcome)
 
     async def _text(self, work: _Work) -> None:
         revision = work.asked

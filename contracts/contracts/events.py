@@ -49,7 +49,12 @@ class Stage(StrEnum):
     FIRST_CLAUSE = "first_clause"
     FIRST_SPEECH = "first_speech"  # the voice engine's first PCM
     FIRST_SOUND = "first_sound"  # the first frame of the reply was sent to the device
+    FILLED = "filled"  # the first frame of a filler was sent, while there was nothing of the reply to say
     TOOL_CALLED = "tool_called"
+    HELD = "held"  # somebody speaks over the reply, whose frames wait
+    RESUMED = "resumed"  # that was no interruption, or no words came in time: the reply goes on
+    CONFIRMED = "confirmed"  # that was one: the reply is stopped
+    DISREGARDED = "disregarded"  # an utterance over the reply that was a nod, an echo or a noise: no turn
     INTERRUPTED = "interrupted"
     APOLOGISED = "apologised"
 
@@ -62,6 +67,28 @@ class StageReached(SessionEvent):
     stage: Stage
     since_heard_ms: float | None = None  # None before the utterance was committed
     detail: str = ""
+    since_held_ms: float | None = None  # of RESUMED and CONFIRMED, None when nothing was held
+
+
+class DraftResult(StrEnum):
+    """What became of a draft."""
+
+    ADOPTED = "adopted"  # the utterance asked for the same: its turn goes on where the draft was
+    RESUMED = "resumed"  # the person went on speaking
+    CHANGED = "changed"  # the text became another one
+    FAILED = "failed"  # the language model failed; nobody noticed
+    DROPPED = "dropped"  # something else happened: a button, a wake word, the end of the session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftEnded(SessionEvent):
+    """A reply that was begun at a pause is kept or thrown away. Tokens are guessed where the model did not tell."""
+
+    result: DraftResult
+    lead_ms: float  # how long ago it was begun
+    won_ms: float = 0.0  # what the turn that adopted it need not wait for, 0 for the others
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 class Outcome(StrEnum):
@@ -74,17 +101,23 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TurnTimings:
-    """Milliseconds of one turn; None = did not happen. Counted from HEARD unless the name says otherwise."""
+    """Milliseconds of one turn; None = did not happen. Counted from HEARD unless the name says otherwise.
+
+    What an adopted draft had reached before HEARD is negative.
+    """
 
     speech_ms: float | None = None  # length of the utterance, first to last voiced sample
     silence_ms: float | None = None  # end of speech to commit, audio time
     transcribe_ms: float | None = None  # recogniser's own time
     transcribe_wait_ms: float | None = None  # commit to text
+    draft_lead_ms: float | None = None  # how long before HEARD the adopted draft was begun; None = none was adopted
     first_token_ms: float | None = None
     first_clause_ms: float | None = None
     first_speech_ms: float | None = None
     first_sound_ms: float | None = None
     reply_ms: float | None = None  # first sound to the last frame sent
+    filler_ms: float | None = None  # to the first frame of a filler, said while the model still thought
+    stop_heard_ms: float | None = None  # the turn was told to stop: button, wake word, speech
     total_ms: float | None = None  # HEARD to the end of the turn
     speech_end_to_sound_ms: float | None = None  # true end of speech to the first frame sent, the figure a person feels
 
@@ -113,6 +146,6 @@ class TurnEnded(SessionEvent):
     timings: TurnTimings = field(default_factory=TurnTimings)
 
 
-Event = SessionOpened | SessionClosed | StageReached | TurnEnded
+Event = SessionOpened | SessionClosed | StageReached | DraftEnded | TurnEnded
 EventSink = Callable[[Event], None]
 """A listener: called on the event loop, must not block and must not raise."""

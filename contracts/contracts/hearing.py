@@ -10,8 +10,10 @@ Life of one utterance, all with the same `revision` counter:
 
 `revision` starts at 1 for each utterance and rises by one whenever speech resumes after a Pause. A Pause is a guess
 ("this may be all") and commits to nothing; the Utterance is final. After an Utterance in `auto` or `manual` mode the
-hearing is deaf until the next `listen`; in `realtime` mode it goes on listening. NothingHeard ends a listen that had
-no words in it (released button, cough, noise): the session answers nothing and, in `auto`, the hearing keeps listening.
+hearing is deaf until the next `listen`; in `realtime` mode it goes on listening, and while the toy itself speaks
+(`speaking`) running speech brings a Partial now and then, so that an interruption needs no pause. NothingHeard ends a
+listen that had no words in it (released button, cough, noise): the session answers nothing and, in `auto`, the hearing
+keeps listening.
 """
 
 from __future__ import annotations
@@ -76,11 +78,29 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Speech stopped at `end_sample`; this is its text so far. It may go on: commit to nothing."""
+    """Speech stopped at `end_sample`; this is its text so far. It may go on: commit to nothing.
+
+    `unfinished`: it will almost surely go on ("because", a hanging comma), so that nothing is worth preparing.
+    """
 
     text: str
     revision: int
     end_sample: int
+    language: str = ""
+    unfinished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What was understood of running speech up to `sample`. Only in `realtime` mode over the toy's own voice.
+
+    The first comes after some 250 ms of speech, then one every 300 ms, fewer when the recogniser is slow. The next may
+    say something else: commit to nothing.
+    """
+
+    text: str
+    revision: int
+    sample: int
     language: str = ""
 
 
@@ -143,7 +163,7 @@ class HearingFailed:
     engine: str = ""
 
 
-HearingEvent = SpeechStarted | Pause | SpeechResumed | Utterance | NothingHeard | HearingFailed
+HearingEvent = SpeechStarted | Partial | Pause | SpeechResumed | Utterance | NothingHeard | HearingFailed
 Deliver = Callable[[HearingEvent], None]
 """Receives events on the event loop; it must not block and must not raise."""
 
@@ -166,13 +186,13 @@ class HearingSession(Protocol):
     def expect(self, kind: str) -> None:
         """The toy has just asked something: "yes_no", "number", "name", "open" or "" (nothing).
 
-        Shapes the patience. No session calls it yet.
+        Shapes how long an answer is waited on. It holds until the next call; a session calls it as each turn ends.
         """
 
     def speaking(self, text: str, until_ms: float) -> None:
-        """The toy is saying `text` until about `until_ms` from now (echo must not count as an interruption).
+        """The toy is saying `text` until about `until_ms` from now; 0 = it has finished.
 
-        No session calls it yet, and homes only accept it.
+        Until then speech in `realtime` mode may be an interruption, and Partials tell of its words while it runs.
         """
 
     async def close(self) -> None:

@@ -23,6 +23,7 @@ from contracts.hearing import (
     ListenMode,
     NothingHeard,
     OpenHearing,
+    Partial,
     Pause,
     SpeechResumed,
     SpeechStarted,
@@ -156,7 +157,7 @@ _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discrimin
 _REPORTS: TypeAdapter[Report] = TypeAdapter(Annotated[Report, Field(discriminator="type")])
 _EVENTS: dict[str, TypeAdapter[Any]] = {
     event.__name__: TypeAdapter(event)
-    for event in (SpeechStarted, Pause, SpeechResumed, Utterance, NothingHeard, HearingFailed)
+    for event in (SpeechStarted, Partial, Pause, SpeechResumed, Utterance, NothingHeard, HearingFailed)
 }
 
 
@@ -249,7 +250,7 @@ def _moved(event: HearingEvent, shift: int) -> HearingEvent:
     match event:
         case SpeechStarted():
             return replace(event, start_sample=event.start_sample + shift)
-        case SpeechResumed():
+        case Partial() | SpeechResumed():
             return replace(event, sample=event.sample + shift)
         case Utterance():
             return replace(event, start_sample=event.start_sample + shift, end_sample=event.end_sample + shift)

@@ -4,6 +4,7 @@ A frame is: u32 big-endian header length, u32 body length, header (JSON object, 
 The first frame from the client carries `{"token": ...}`; a wrong one is answered with `{"id": 0, "ok": false, "code":
 "token_refused", ...}`, and anything else closes the connection. Then requests
 `{"id": n, "kind": "...", ...}` and answers `{"id": n, "ok": true, ...}` or `{"id": n, "ok": false, "code", "message"}`.
+An answer may be a stream: frames that say `"more": true`, and one without it at the end.
 A request of kind "cancel" names a running request by its `id`, stops it, and has no answer of its own.
 A peer that breaks the format is disconnected; a lost connection fails every request that was waiting on it.
 """
@@ -18,7 +19,8 @@ import json
 import logging
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +38,9 @@ log = logging.getLogger(__name__)
 
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 """Header and body together. A minute of speech, the longest utterance, is 1.9 MB."""
+
+MAX_UNREAD_FRAMES = 128
+"""Of one streamed answer, kept for a caller that is slow to take them; one more breaks the stream off."""
 
 MAX_REQUESTS = 64
 """Requests one connection may have open; one more is answered with `engine_busy`."""
@@ -65,7 +70,10 @@ class Frame:
     body: bytes = b""
 
 
-Handler = Callable[[str, Frame], Awaitable[Frame]]
+Answer = Frame | AsyncGenerator[Frame, None]
+"""Of a streamed one, the caller must be the kind that reads streams (LoopbackClient.stream)."""
+
+Handler = Callable[[str, Frame], Awaitable[Answer]]
 """Answers a request of a kind. It is cancelled with its request. A ZhiyinError becomes the caller's error."""
 
 
@@ -167,6 +175,8 @@ class LoopbackServer:
     async def _answer(self, number: int, kind: str, request: Frame, writer: asyncio.StreamWriter) -> None:
         try:
             answer = await self._handler(kind, request)
+            if not isinstance(answer, Frame):
+                answer = await _stream(answer, number, writer)
             reply = encode({**answer.fields, "id": number, "ok": True}, answer.body)
         except ZhiyinError as error:
             reply = _refusal(number, error)
@@ -189,6 +199,7 @@ class LoopbackClient:
         self.token_refused = False
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Frame]] = {}
+        self._streams: dict[int, asyncio.Queue[Frame | None]] = {}
         self._lost_event = asyncio.Event()
         self._listening = asyncio.create_task(self._listen())
 
@@ -233,6 +244,36 @@ class LoopbackClient:
             if self._waiting.pop(number, None) is not None and not self.lost:
                 self._writer.write(encode({"id": number, "kind": "cancel"}))
 
+    async def stream(
+        self, kind: str, fields: Mapping[str, Any] | None = None, body: bytes = b""
+    ) -> AsyncGenerator[Frame, None]:
+        """The frames of a streamed answer as they come. Closing it cancels the work on the other side.
+
+        Raises what `request` raises, and EngineFailed when more than MAX_UNREAD_FRAMES wait to be taken.
+        """
+        if self.lost:
+            raise self._lost()
+        number = next(self._numbers)
+        end: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        frames: asyncio.Queue[Frame | None] = asyncio.Queue(MAX_UNREAD_FRAMES)
+        self._waiting[number], self._streams[number] = end, frames
+        end.add_done_callback(lambda _: _wake(frames))
+        try:
+            self._writer.write(encode({**(fields or {}), "id": number, "kind": kind}, body))
+            await self._writer.drain()
+            while not (end.done() and frames.empty()):
+                if (frame := await frames.get()) is not None:
+                    yield frame
+            end.result()
+        except ConnectionError as error:
+            raise self._lost() from error
+        finally:
+            del self._streams[number]
+            if end.done():
+                end.exception()  # seen, also where the caller left before the end
+            if self._waiting.pop(number, None) is not None and not self.lost:
+                self._writer.write(encode({"id": number, "kind": "cancel"}))
+
     def abort(self) -> None:
         """Cuts the connection: it is `lost` at once, and what waits on it fails in a moment."""
         self._lost_event.set()
@@ -261,6 +302,10 @@ class LoopbackClient:
         number = header.pop("id", 0)
         if number == 0 and header.get("code") == TOKEN_REFUSED:
             self.token_refused = True
+        if header.pop("more", False) is True:
+            header.pop("ok", None)
+            self._deliver_part(number, Frame(header, body))
+            return
         answer = self._waiting.pop(number, None)
         if answer is None or answer.done():
             return  # answered after it was cancelled
@@ -268,6 +313,17 @@ class LoopbackClient:
             answer.set_result(Frame(header, body))
         else:
             answer.set_exception(self._error(str(header.get("code", "")), str(header.get("message", ""))))
+
+    def _deliver_part(self, number: int, frame: Frame) -> None:
+        frames = self._streams.get(number)
+        if frames is None:
+            return  # it came after its stream was closed
+        try:
+            frames.put_nowait(frame)
+        except asyncio.QueueFull:
+            answer = self._waiting.get(number)
+            if answer is not None and not answer.done():
+                answer.set_exception(EngineFailed("Nobody takes what is made.", engine=self._engine))
 
     def _error(self, code: str, message: str) -> EngineError:
         known = _ERRORS.get(code)
@@ -283,6 +339,20 @@ def encode(header: Mapping[str, Any], body: bytes = b"") -> bytes:
     if len(text) + len(body) > MAX_FRAME_BYTES:
         raise EngineFailed(f"A message of {len(text) + len(body)} bytes is too long for another process.", engine="")
     return _LENGTHS.pack(len(text), len(body)) + text + body
+
+
+async def _stream(frames: AsyncGenerator[Frame, None], number: int, writer: asyncio.StreamWriter) -> Frame:
+    """Sends each frame as it comes, as fast as the peer takes them; the end is an empty one."""
+    async with aclosing(frames):
+        async for frame in frames:
+            writer.write(encode({**frame.fields, "id": number, "ok": True, "more": True}, frame.body))
+            await writer.drain()
+    return Frame()
+
+
+def _wake(frames: asyncio.Queue[Frame | None]) -> None:
+    with contextlib.suppress(asyncio.QueueFull):  # then whoever waits has something to take, and sees the end after it
+        frames.put_nowait(None)
 
 
 async def _read(reader: asyncio.StreamReader) -> tuple[dict[str, Any], bytes]:

@@ -15,7 +15,8 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from contracts.errors import EngineBusy, EngineError, EngineUnavailable, place_of
@@ -110,6 +111,34 @@ class ChildProcess:
             raise
         answers.came()
         return answer
+
+    async def stream(
+        self, kind: str, fields: Mapping[str, Any] | None = None, body: bytes = b""
+    ) -> AsyncGenerator[Frame, None]:
+        """See LoopbackClient.stream; waits and counts as `request` does, each frame being an answer."""
+        if self._keeping is None:
+            await self.start()
+        client = await self._wait_ready(READY_TIMEOUT_S)
+        loop = asyncio.get_running_loop()
+        answers = self._answers
+        async with aclosing(client.stream(kind, fields, body)) as frames:
+            while True:
+                asked_at_s = loop.time()
+                try:
+                    frame = await anext(frames, None)
+                except asyncio.CancelledError:
+                    if answers.given_up(asked_at_s, loop.time()) and client is self._client:
+                        self._give_up_child(client)
+                    raise
+                except EngineBusy:
+                    raise
+                except EngineError:
+                    answers.came()
+                    raise
+                answers.came()
+                if frame is None:
+                    return
+                yield frame
 
     async def close(self) -> None:
         """Stops the child: SIGTERM, then SIGKILL after STOP_TIMEOUT_S."""

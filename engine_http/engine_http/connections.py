@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
 from yarl import URL
+
+
+class _Connected(Exception):
+    """The connection is there: as far as a request without a request goes."""
 
 
 class Connections:
@@ -41,6 +46,19 @@ class Connections:
             return await self._post_once(url, body)
         except (aiohttp.ServerDisconnectedError, ConnectionResetError):
             return await self._post_once(url, body)  # a kept connection had died meanwhile; asking twice is harmless
+
+    async def connect(self, url: URL) -> None:
+        """Has a connection to this server waiting, and sends nothing. Raises what aiohttp raises."""
+        session = self._open()
+
+        async def only_connect(request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+            assert session.connector is not None
+            timeout = aiohttp.ClientTimeout(connect=self._connect_s, sock_connect=self._connect_s)
+            (await session.connector.connect(request, [], timeout)).release()
+            raise _Connected
+
+        with contextlib.suppress(_Connected):
+            await session.get(url, middlewares=(only_connect,))
 
     async def close(self) -> None:
         """Closes the connections. A later request opens new ones."""

@@ -13,6 +13,7 @@ from contracts.hearing import (
     HearingFailed,
     ListenMode,
     NothingHeard,
+    Partial,
     Pause,
     SpeechResumed,
     SpeechStarted,
@@ -60,13 +61,15 @@ class OpenListen:
     def is_news(self, event: HearingEvent) -> bool:
         """Whether this event was not told before a reconnect; notes it as told.
 
-        Within one utterance a revision has one Pause and one SpeechResumed. After an end what came before it is not
-        needed any more, so it is not heard a second time.
+        Within one utterance a revision has one Pause and one SpeechResumed, a moment one Partial. After an end what
+        came before it is not needed any more, so it is not heard a second time.
         """
         key: tuple[type[HearingEvent], int]
         match event:
             case SpeechStarted():
                 key = (SpeechStarted, 0)
+            case Partial(sample=sample):
+                key = (Partial, sample)
             case Pause(revision=revision) | SpeechResumed(revision=revision):
                 key = (type(event), revision)
             case Utterance(end_sample=end) | NothingHeard(end_sample=end):

@@ -23,12 +23,15 @@ class Program:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a program of PROGRAMS or `zhiyin toy ...`; returns the exit status."""
+    """Runs a program of PROGRAMS, `zhiyin models ...` or `zhiyin toy ...`; returns the exit status."""
     parser = argparse.ArgumentParser(prog="zhiyin", description="Zhiyin 知音: a voice backend for your own toys")
     parser.add_argument("--version", action="version", version=version("zhiyin"))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command, program in PROGRAMS.items():
         commands.add_parser(command, help=program.help)
+    if "models" in (arguments or sys.argv[1:])[:1]:
+        return _models(parser, commands, arguments)
+    commands.add_parser("models", help="fetch, check and remove model files: natural ears and voices", add_help=False)
     if "toy" in (arguments or sys.argv[1:])[:1]:
         return _toy(parser, commands, arguments)
     commands.add_parser("toy", help="a board in software: talk to a server without hardware", add_help=False)
@@ -68,7 +71,9 @@ def _settings() -> Any:
 
 def _main_server(settings: Any) -> None:
     from main_server.app import run
+    from main_server.model_files import offer_models
 
+    offer_models(settings)
     run(settings)
 
 
@@ -118,6 +123,24 @@ def _toy(
 
     add_toy_command(commands)
     return run(parser.parse_args(arguments))
+
+
+def _models(
+    parser: argparse.ArgumentParser,
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    arguments: list[str] | None,
+) -> int:
+    from main_server.model_files import model_settings
+    from model_downloads.cli import add_arguments, run
+
+    add_arguments(commands.add_parser("models", help="fetch, check and remove model files"))
+    known = parser.parse_args(arguments)
+    try:
+        settings = _settings()
+    except ZhiyinError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return run(known, model_settings(settings))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from importlib.metadata import version
 
 from asr_server.app import AsrServer, run
 from contracts.model_files import MODELS_DIR
-from main_server import engine_lists, engines
+from main_server import engine_lists
+from main_server.model_files import models_dir
 from main_server.settings import Settings
 from serving import server
 from serving.access import access_to
@@ -18,7 +19,7 @@ def run_asr_server(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM. Raises ZhiyinError."""
     if settings.opus != "auto":
         os.environ["ZHIYIN_OPUS"] = settings.opus  # sound reads it itself
-    os.environ[MODELS_DIR] = str(engines.models_dir(settings))  # for the recogniser's process
+    os.environ[MODELS_DIR] = str(models_dir(settings))  # for the recogniser's process
     chosen = engine_lists.recogniser(settings)
     given = settings.internal_token.get_secret_value()
     asr = AsrServer(chosen.engine, access_to(settings.asr_server_host, given, settings.token_path))

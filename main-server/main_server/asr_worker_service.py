@@ -6,7 +6,8 @@ import os
 
 from asr_worker.app import AsrWorker, run
 from contracts.model_files import MODELS_DIR
-from main_server import engine_lists, engines
+from main_server import engine_lists
+from main_server.model_files import models_dir
 from main_server.settings import LOCAL, Settings
 from serving.access import access_to
 from serving.internal_token import internal_token
@@ -14,7 +15,7 @@ from serving.internal_token import internal_token
 
 def run_asr_worker(settings: Settings) -> None:
     """Serves until SIGINT or SIGTERM. Raises ZhiyinError."""
-    os.environ[MODELS_DIR] = str(engines.models_dir(settings))  # for the recogniser's process
+    os.environ[MODELS_DIR] = str(models_dir(settings))  # for the recogniser's process
     # One .env may serve all programs: here is where the others' ZHIYIN_FABRIC_URL leads.
     chosen = engine_lists.recogniser(settings.model_copy(update={"fabric_url": LOCAL}))
     given = settings.internal_token.get_secret_value()

@@ -15,6 +15,7 @@ from contracts.speech import Synthesizer
 from contracts.transcription import Transcriber
 from main_server.brain.offline import OfflineBrain
 from main_server.brain.openai_model import ModelDeadlines, OpenAIModel
+from main_server.model_files import models_dir
 from main_server.settings import LOCAL, Settings
 from serving.internal_token import internal_token
 
@@ -57,8 +58,8 @@ def recogniser(settings: Settings) -> Chosen[Transcriber]:
     return Chosen(
         _local(RECOGNISERS, name, "ZHIYIN_ASR"),
         problem
-        or "built-in, a few dozen English sentences; SenseVoice's files in the models folder or any OpenAI-compatible "
-        "recogniser hear everything: docs/engines.md",
+        or "built-in, a few dozen English sentences; `zhiyin models get sensevoice` or any OpenAI-compatible "
+        "recogniser hears everything: docs/engines.md",
         problem,
     )
 
@@ -96,8 +97,8 @@ def voice(settings: Settings, **openai_options: Any) -> Chosen[Synthesizer]:
     return Chosen(
         _local(VOICES, name, "ZHIYIN_TTS"),
         problem
-        or "built-in espeak-ng, English, Mandarin, Cantonese; a voice in the models folder or any OpenAI-compatible "
-        "one sounds better: docs/engines.md",
+        or "built-in espeak-ng, English, Mandarin, Cantonese; `zhiyin models get voice-zh voice-en` or any "
+        "OpenAI-compatible one sounds better: docs/engines.md",
         problem,
     )
 
@@ -106,11 +107,6 @@ def spare_voice() -> Synthesizer:
     """The voice of apologies: it needs nothing but this machine."""
     engine: Synthesizer = _load(VOICES, "espeak")()
     return engine
-
-
-def models_dir(settings: Settings) -> Path:
-    """Where model files lie: ZHIYIN_MODELS_DIR, else `models` in the data folder."""
-    return (settings.models_dir or settings.data_dir / "models").resolve()
 
 
 def _with_models(group: str, address: str, models: Path) -> tuple[str, str]:

@@ -23,7 +23,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from contracts.events import Event, SessionClosed, SessionOpened, StageReached, TurnEnded, TurnTimings
+from contracts.events import DraftEnded, Event, SessionClosed, SessionOpened, StageReached, TurnEnded, TurnTimings
 from main_server.redaction import redact
 
 QUEUE_LINES = 10_000
@@ -167,7 +167,7 @@ class LogEvents:
 
     def on_event(self, event: Event) -> None:
         """Logs an event without anybody's words. Never blocks, never raises."""
-        if isinstance(event, StageReached):
+        if isinstance(event, StageReached | DraftEnded):
             return
         log = self._log.bind(device_id=event.device_id, session_id=event.session_id)
         match event:

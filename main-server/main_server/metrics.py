@@ -13,20 +13,34 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from contracts.events import Event, SessionClosed, SessionOpened, Stage, StageReached, TurnEnded, TurnTimings
+from contracts.events import (
+    DraftEnded,
+    DraftResult,
+    Event,
+    SessionClosed,
+    SessionOpened,
+    Stage,
+    StageReached,
+    TurnEnded,
+    TurnTimings,
+)
 
 STAGE_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+INTERRUPTION_BUCKETS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.8, 1.0)
 LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 STAGES: dict[str, Callable[[TurnTimings], float | None]] = {
     "silence": lambda timings: timings.silence_ms,
     "transcribe": lambda timings: timings.transcribe_ms,
     "transcribe_wait": lambda timings: timings.transcribe_wait_ms,
+    "draft_lead": lambda timings: timings.draft_lead_ms,
     "first_token": lambda timings: timings.first_token_ms,
     "first_clause": lambda timings: timings.first_clause_ms,
     "first_speech": lambda timings: timings.first_speech_ms,
     "first_sound": lambda timings: timings.first_sound_ms,
     "speech_end_to_sound": lambda timings: timings.speech_end_to_sound_ms,
+    "filler": lambda timings: timings.filler_ms,
+    "stop_heard": lambda timings: timings.stop_heard_ms,
 }
 """Label `stage` of the stage histogram, and the timing behind it."""
 
@@ -61,8 +75,8 @@ class Metrics:
         Info("zhiyin_build", "This program.", registry=self.registry).info({"version": version})
         self._stages = Histogram(
             "zhiyin_turn_stage_seconds",
-            "Time of a turn until each stage, counted from the committed utterance; silence and transcribe by "
-            "themselves, speech_end_to_sound from the true end of speech.",
+            "Time of a turn until each stage, counted from the committed utterance (0 where a draft was there before); "
+            "silence, transcribe and draft_lead by themselves, speech_end_to_sound from the true end of speech.",
             ("stage",),
             buckets=STAGE_BUCKETS_S,
             registry=self.registry,
@@ -70,6 +84,14 @@ class Metrics:
         self._by_stage = [(self._stages.labels(stage), timing) for stage, timing in STAGES.items()]
         self._turns = self._counter("zhiyin_turns", "Turns that ended.", "outcome", "error_code", "trigger")
         self._tokens = self._counter("zhiyin_tokens", "Tokens of language models.", "kind")
+        self._drafts = self._counter("zhiyin_drafts", "Replies begun at a pause, by what became of them.", "result")
+        self._wasted = self._counter("zhiyin_draft_wasted_tokens", "Tokens of drafts that were thrown away.", "kind")
+        self._won = Histogram(
+            "zhiyin_draft_won_seconds",
+            "What a turn did not have to wait for, because it adopted a draft.",
+            buckets=STAGE_BUCKETS_S,
+            registry=self.registry,
+        )
         self._opened = self._counter("zhiyin_sessions_opened", "Sessions opened.", "transport")
         self._closed = self._counter("zhiyin_sessions_closed", "Sessions closed.", "reason")
         self._failures = self._counter("zhiyin_engine_failures", "Turns that ended in an apology.", "engine", "code")
@@ -80,6 +102,14 @@ class Metrics:
             "zhiyin_event_loop_delay_seconds",
             "How late the event loop was, asked four times a second.",
             buckets=LAG_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._interruptions = self._counter("zhiyin_interruptions", "Speech over a reply in realtime mode.", "outcome")
+        self._holds = Histogram(
+            "zhiyin_interruption_seconds",
+            "How long a reply was held until it was resumed, or stopped by a confirmed interruption.",
+            ("outcome",),
+            buckets=INTERRUPTION_BUCKETS_S,
             registry=self.registry,
         )
         self._label = {name: LabelValues() for name in ("error_code", "trigger", "transport", "reason", "engine")}
@@ -96,6 +126,8 @@ class Metrics:
                 self._stage_reached(event)
             case TurnEnded():
                 self._turn_ended(event)
+            case DraftEnded():
+                self._draft_ended(event)
             case SessionOpened():
                 self._open.add(event.session_id)
                 self._opened.labels(self._label["transport"](event.transport)).inc()
@@ -132,6 +164,10 @@ class Metrics:
             self._turn_of[event.session_id] = event.turn_id
         elif event.stage is Stage.APOLOGISED:
             self._blamed[event.session_id] = event.detail
+        elif event.stage in (Stage.HELD, Stage.RESUMED, Stage.CONFIRMED, Stage.DISREGARDED):
+            self._interruptions.labels(event.stage).inc()
+            if event.since_held_ms is not None:
+                self._holds.labels(event.stage).observe(event.since_held_ms / 1000)
 
     def _turn_ended(self, event: TurnEnded) -> None:
         self._turn_of.pop(event.session_id, None)
@@ -145,7 +181,15 @@ class Metrics:
         for stage, timing in self._by_stage:
             taken_ms = timing(event.timings)
             if taken_ms is not None:
-                stage.observe(taken_ms / 1000)
+                stage.observe(max(0.0, taken_ms) / 1000)
+
+    def _draft_ended(self, event: DraftEnded) -> None:
+        self._drafts.labels(event.result).inc()
+        if event.result is DraftResult.ADOPTED:
+            self._won.observe(event.won_ms / 1000)
+        else:
+            self._wasted.labels("prompt").inc(event.prompt_tokens)
+            self._wasted.labels("completion").inc(event.completion_tokens)
 
     def _counter(self, name: str, says: str, *labels: str) -> Counter:
         return Counter(name, says, labels, registry=self.registry)

@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="The main port: devices, OTA, console, health.")
     data_dir: Path = Field(Path("data"), description="Everything Zhiyin keeps lies under this folder.")
     models_dir: Path | None = Field(None, description="Model files for sherpa-onnx; empty = models in the data folder.")
+    models_mirror: str = Field(
+        "", description="Where `zhiyin models get` fetches from: a web address or a folder; empty = ModelScope first."
+    )
     database_url: str = Field("", description="SQLAlchemy URL; empty = SQLite in the data folder.")
     public_url: PublicAddress | None = Field(
         None, description="Address boards shall use, when it is not the one they called (proxy, port mapping)."
@@ -155,6 +158,12 @@ class Settings(BaseSettings):
 
     endpointing: Annotated[str, AfterValidator(_endpointing)] = Field(
         "adaptive", description="When a person has finished: adaptive, or fixed:MS of silence (240 is a good one)."
+    )
+    drafts: bool = Field(
+        True, description="Begin the reply at a pause, before it is sure that the person has finished (on / off)."
+    )
+    filler_ms: int = Field(
+        0, ge=0, le=10_000, description="Say a few words after so long without an answer; 0 = never."
     )
     greeting: bool = Field(True, description="Answer the bare wake word with a greeting.")
     idle_s: float = Field(

@@ -24,6 +24,7 @@ from contracts.transcription import Transcriber
 from hearing_client.hearing import RemoteHearing
 from main_server import engine_lists, engines
 from main_server.conversation.closing import closing
+from main_server.conversation.draft import MOST_UNDER_WAY, DraftRoom
 from main_server.conversation.ports import Channel
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
@@ -36,6 +37,7 @@ from main_server.engine_health import EngineHealth
 from main_server.logs import LogEvents
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import Metrics
+from main_server.model_files import models_dir
 from main_server.settings import Settings
 from main_server.store.engine import Database, default_url, open_database
 from main_server.store.migrate import migrate
@@ -68,6 +70,7 @@ class House:
     model: engines.Chosen[LanguageModel]
     voice: engines.Chosen[Synthesizer]
     spare_voice: Synthesizer
+    draft_room: DraftRoom
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _cold: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
@@ -83,7 +86,7 @@ class House:
     async def open(self) -> None:
         """Warms what the first talk would otherwise wait for; what cannot be had is a sentence in /ready."""
         await self.recorder.start()
-        self._tasks.append(asyncio.create_task(watch_loop_lag(self.metrics.observe_lag), name="loop lag"))
+        self._tasks.append(asyncio.create_task(watch_loop_lag(self._observe_lag), name="loop lag"))
         self._cold = {
             "recogniser": self.recogniser.engine.warm,
             "model": self.model.engine.warm,
@@ -109,6 +112,10 @@ class House:
             except (EngineError, OSError, TimeoutError) as error:  # the others and the database still want closing
                 log.warning("engine did not close", engine=engine.name, why=str(error) or "it took too long")
         await self.database.close()
+
+    def _observe_lag(self, lag_s: float) -> None:
+        self.metrics.observe_lag(lag_s)
+        self.draft_room.observe_lag(lag_s)
 
     async def _keep_warming(self) -> None:
         """An engine that was not there at start may be there now."""
@@ -147,7 +154,7 @@ async def build(settings: Settings) -> House:
     """Migrates the database and connects the parts. Raises ZhiyinError with a sentence for the owner."""
     if settings.opus != "auto":
         os.environ["ZHIYIN_OPUS"] = settings.opus  # sound reads it itself: the toy has no settings
-    os.environ[MODELS_DIR] = str(engines.models_dir(settings))  # for the recogniser's process
+    os.environ[MODELS_DIR] = str(models_dir(settings))  # for the recogniser's process
     backend_name()  # a machine without Opus must say so now
     url = settings.database_url or default_url(settings.data_dir)
     await migrate(url)
@@ -171,8 +178,9 @@ async def build(settings: Settings) -> House:
             listener(event)
 
     cache = OpusCache(SPEECH_CACHE_BYTES)
-    role = Role(greet=settings.greeting)
+    role = Role(greet=settings.greeting, filler_ms=settings.filler_ms)
     limits = SessionLimits(idle_s=settings.idle_s)
+    draft_room = DraftRoom(MOST_UNDER_WAY if settings.drafts else 0)
 
     def open_session(channel: Channel) -> Session:
         downlink = channel.traits.downlink
@@ -190,12 +198,14 @@ async def build(settings: Settings) -> House:
             emit=emit,
             endpointing=settings.endpointing,
             limits=limits,
+            draft_room=draft_room,
         )
 
     directory = StoreDirectory(recorder)
     hub = DeviceHub(gatekeeper=OpenGate(directory), open_session=open_session, directory=directory)
     readiness.add("database", _database_check(recorder, database), vital=True)
     _expose(metrics, recorder, hub, cache)
+    metrics.register_depth("drafts", lambda: draft_room.under_way)
     return House(
         settings=settings,
         database=database,
@@ -208,6 +218,7 @@ async def build(settings: Settings) -> House:
         model=chosen_model,
         voice=chosen_voice,
         spare_voice=spare,
+        draft_room=draft_room,
     )
 
 

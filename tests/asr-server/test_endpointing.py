@@ -9,17 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_server.completeness import Completeness
-from asr_server.endpointing import (
-    Commit,
-    Decision,
-    Endpointing,
-    NoSpeech,
-    Paused,
-    Resumed,
-    Started,
-    Thresholds,
-)
-from contracts.hearing import CommitReason, ListenMode, Patience
+from asr_server.endpointing import Commit, Decision, Endpointing, NoSpeech, Paused, Resumed, Started
+from asr_server.patience import Thresholds
+from contracts.hearing import CommitReason, ListenMode
 from fakes.ears_tape import Tape, play
 
 MS = 16  # samples
@@ -151,8 +143,9 @@ def test_a_voice_that_fades_slowly_ends_where_it_is_lost_in_the_room() -> None:
     ("completeness", "needed_ms", "reason"),
     [
         (Completeness.COMPLETE, 280, CommitReason.COMPLETE),
-        (Completeness.UNSURE, 600, CommitReason.SILENCE),
-        (Completeness.UNFINISHED, 1000, CommitReason.SILENCE),
+        (Completeness.UNSURE, 500, CommitReason.SILENCE),
+        (Completeness.UNFINISHED, 1100, CommitReason.SILENCE),
+        (Completeness.HELD, 6000, CommitReason.SILENCE),
     ],
 )
 def test_adaptive_waits_by_how_finished_the_text_sounds(
@@ -160,7 +153,7 @@ def test_adaptive_waits_by_how_finished_the_text_sounds(
 ) -> None:
     endpointing = ears("adaptive")
     made: list[tuple[int, Decision]] = []
-    for levels, probabilities in Tape().quiet(500).voice(1000).quiet(1500).packets(20):
+    for levels, probabilities in Tape().quiet(500).voice(1000).quiet(6500).packets(20):
         heard = endpointing.hear(levels, probabilities)
         made += [(endpointing.now, decision) for decision in heard]
         if any(isinstance(decision, Paused) for decision in heard):
@@ -180,7 +173,7 @@ def test_a_text_later_than_its_threshold_commits_when_it_comes() -> None:
 
 def test_without_any_text_the_longest_threshold_commits() -> None:
     ((at, commit),) = commits(play(Tape().quiet(500).voice(1000).quiet(2000), ears("adaptive"), 20))
-    assert (at, commit.reason) == (2500 * MS, CommitReason.SILENCE)
+    assert (at, commit.reason) == (2600 * MS, CommitReason.SILENCE)
 
 
 def test_a_text_of_before_the_speech_went_on_is_ignored() -> None:
@@ -190,17 +183,40 @@ def test_a_text_of_before_the_speech_went_on_is_ignored() -> None:
     assert kinds([(0, decision) for decision in endpointing.understood(2, Completeness.COMPLETE)]) == [Commit]
 
 
-@pytest.mark.parametrize(("patience", "factor"), [(Patience.QUICK, 0.8), (Patience.NORMAL, 1), (Patience.PATIENT, 1.5)])
-def test_patience_scales_adaptive_and_leaves_fixed_alone(patience: Patience, factor: float) -> None:
-    scaled = Thresholds.parse("adaptive", patience)
-    assert (scaled.complete_ms, scaled.unsure_ms, scaled.unfinished_ms) == (280 * factor, 600 * factor, 1000 * factor)
-    assert Thresholds.parse("fixed:240", patience) == Thresholds(240, 240, 240)
+def test_who_pauses_long_is_given_longer_and_never_without_bound() -> None:
+    unsure_ms = [_silence_before_commit_ms(inner_ms) for inner_ms in (0, 480)]
+    assert unsure_ms[0] < 520
+    assert 640 <= unsure_ms[1] <= 720
 
 
-@pytest.mark.parametrize("wrong", ["", "fixed", "fixed:", "fixed:0", "fixed:5001", "fixed:-1", "adaptive:3", "fixed:²"])
-def test_a_malformed_endpointing_is_refused(wrong: str) -> None:
-    with pytest.raises(ValueError, match="fixed:MS"):
-        Thresholds.parse(wrong)
+def _silence_before_commit_ms(inner_ms: int) -> float:
+    """Of somebody whose sentences have had ten pauses of so much; 0: none."""
+    endpointing = ears("adaptive", mode=ListenMode.REALTIME)
+    for _ in range(20 if inner_ms else 0):
+        hear_understood(endpointing, Tape().voice(500).quiet(inner_ms).voice(500).quiet(1500), Completeness.UNSURE)
+    ((_, commit),) = commits(hear_understood(endpointing, Tape().voice(900).quiet(1500), Completeness.UNSURE))
+    return commit.silence_ms
+
+
+def hear_understood(endpointing: Endpointing, tape: Tape, completeness: Completeness) -> list[tuple[int, Decision]]:
+    """Plays the tape; the text of every pause is there at once."""
+    endpointing.begin(ListenMode.REALTIME, endpointing.now)
+    made: list[tuple[int, Decision]] = []
+    for levels, probabilities in tape.packets(20):
+        heard = endpointing.hear(levels, probabilities)
+        for decision in list(heard):
+            if isinstance(decision, Paused):
+                heard += endpointing.understood(decision.revision, completeness)
+        made += [(endpointing.now, decision) for decision in heard]
+    return made
+
+
+def test_in_realtime_words_right_after_a_commit_show_that_it_came_too_early() -> None:
+    endpointing = ears("adaptive", mode=ListenMode.REALTIME)
+    for _ in range(10):
+        hear_understood(endpointing, Tape().voice(500).quiet(700).voice(500).quiet(2000), Completeness.UNSURE)
+    ((_, commit),) = commits(hear_understood(endpointing, Tape().voice(900).quiet(1500), Completeness.UNSURE))
+    assert commit.silence_ms >= 600
 
 
 @pytest.mark.parametrize("mode", list(ListenMode))

@@ -22,6 +22,7 @@ from contracts.hearing import (
     ListenMode,
     NothingHeard,
     OpenHearing,
+    Partial,
     Pause,
     SpeechResumed,
     SpeechStarted,
@@ -153,6 +154,33 @@ async def test_speech_that_goes_on_cancels_the_question_of_the_pause(open_ears: 
     await ears.wait_for(Utterance)
     assert ears.kinds == [SpeechStarted, SpeechResumed, Pause, Utterance]
     assert ears.transcriber.opened[0].cancelled == 1
+
+
+async def test_a_pause_does_not_wait_for_a_look_at_running_speech(open_ears: Open) -> None:
+    ears = await open_ears(Line(hold=asyncio.Event()), Line("all of it"), mode=ListenMode.REALTIME)
+    ears.session.speaking("It is noon.", 60_000)
+    await ears.play(silence(900), SENTENCE, silence(900))
+    await ears.wait_for(Utterance)
+    assert ears.kinds == [SpeechStarted, Pause, Utterance]
+    (transcription,) = ears.transcriber.opened
+    assert (transcription.calls, transcription.cancelled) == (2, 1)
+
+
+async def test_a_failed_look_at_running_speech_is_nobodys_business(open_ears: Open) -> None:
+    broken = Line(error=EngineBusy("full", engine="scripted"))
+    ears = await open_ears(broken, broken, Line("all of it"), mode=ListenMode.REALTIME)
+    ears.session.speaking("It is noon.", 60_000)
+    await ears.play(silence(900), say("what time"), say("is it"), silence(900))
+    await ears.wait_for(Utterance)
+    assert HearingFailed not in ears.kinds and Utterance in ears.kinds
+
+
+async def test_outside_realtime_running_speech_is_not_looked_at(open_ears: Open) -> None:
+    ears = await open_ears(mode=ListenMode.AUTO)
+    ears.session.speaking("It is noon.", 60_000)
+    await ears.play(silence(900), SENTENCE, silence(900))
+    assert Partial not in ears.kinds
+    assert ears.transcriber.opened[0].calls == 1
 
 
 async def test_a_slow_recogniser_is_awaited_after_the_commit(open_ears: Open) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from asr_server import voice_activity
-from asr_server.endpointing import Commit, Endpointing, Started, Thresholds
+from asr_server.endpointing import Commit, Endpointing, Started
 from asr_server.loudness import Loudness
+from asr_server.patience import Thresholds
 from asr_server.voice_activity import SileroModel, VoiceActivity
 from contracts.errors import EngineUnavailable
 from contracts.hearing import ListenMode

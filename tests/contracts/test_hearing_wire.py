@@ -21,6 +21,7 @@ from contracts.hearing import (
     ListenMode,
     NothingHeard,
     OpenHearing,
+    Partial,
     Patience,
     Pause,
     SpeechResumed,
@@ -43,6 +44,7 @@ EVENTS: list[HearingEvent] = [
     SpeechStarted(5),
     Pause("你", 1, 6, "zh"),
     SpeechResumed(2, 7),
+    Partial("wait", 1, 4000, "en"),
     Utterance("hi", 2, 5, 9, CommitReason.TOO_LONG, "en", "happy", b"\xff\x00\x80?", True, HearingTimings(1.5, 2, 3)),
     Utterance("hi", 1, 5, 9, CommitReason.COMPLETE),
     NothingHeard("no_words", 9),
@@ -129,7 +131,7 @@ def test_the_page_tells_every_message_and_its_fields(name: str, messages: object
 
 
 def test_the_page_tells_every_kind_of_event_and_every_bound() -> None:
-    for kind in (SpeechStarted, Pause, SpeechResumed, Utterance, NothingHeard, HearingFailed):
+    for kind in (SpeechStarted, Partial, Pause, SpeechResumed, Utterance, NothingHeard, HearingFailed):
         assert f"`{kind.__name__}`" in section("Reports")
     for field in dataclasses.fields(OpenHearing):
         assert f"`{field.name}`" in section("Commands")

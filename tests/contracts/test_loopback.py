@@ -3,11 +3,22 @@
 import asyncio
 import json
 import struct
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import pytest
 
 from contracts.errors import EngineBusy, EngineFailed, EngineUnavailable
-from contracts.loopback import MAX_FRAME_BYTES, MAX_REQUESTS, Frame, LoopbackClient, LoopbackServer, encode
+from contracts.loopback import (
+    MAX_FRAME_BYTES,
+    MAX_REQUESTS,
+    MAX_UNREAD_FRAMES,
+    Answer,
+    Frame,
+    LoopbackClient,
+    LoopbackServer,
+    encode,
+)
 
 TOKEN = "the token"
 
@@ -20,8 +31,22 @@ class Scripted:
         self.waiting = 0
         self.cancelled = asyncio.Event()
 
-    async def handle(self, kind: str, request: Frame) -> Frame:
+    async def count(self, request: Frame) -> AsyncGenerator[Frame, None]:
+        """Frames 0, 1, 2...; after `until` of them it ends, fails, or waits to be closed."""
+        try:
+            for number in range(request.fields["until"]):
+                yield Frame({"number": number}, b"piece")
+            if request.fields["then"] == "busy":
+                raise EngineBusy("full", engine="it")
+            if request.fields["then"] == "wait":
+                await self.gate.wait()
+        finally:
+            self.cancelled.set()
+
+    async def handle(self, kind: str, request: Frame) -> Answer:
         match kind:
+            case "count":
+                return self.count(request)
             case "echo":
                 return request
             case "wait":
@@ -192,3 +217,56 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
         return await reader.read()
     except ConnectionError:
         return b""  # the other side aborted, which is what we want to see
+
+
+async def numbers(client: LoopbackClient, until: int, then: str) -> AsyncGenerator[int, None]:
+    async with aclosing(client.stream("count", {"until": until, "then": then})) as frames:
+        async for frame in frames:
+            assert frame.body == b"piece"
+            yield frame.fields["number"]
+
+
+async def test_a_streamed_answer_comes_in_order_beside_other_requests(client):
+    one, other = numbers(client, 50, "end"), numbers(client, 3, "end")
+    assert await anext(one) == 0
+    assert [number async for number in other] == [0, 1, 2]
+    assert (await client.request("echo", {"a": 1})).fields == {"a": 1}
+    assert [number async for number in one] == list(range(1, 50))
+
+
+async def test_leaving_a_streamed_answer_stops_the_work(client, scripted):
+    stream = numbers(client, 2, "wait")
+    assert [await anext(stream), await anext(stream)] == [0, 1]
+    assert not scripted.cancelled.is_set()
+    await stream.aclose()
+    async with asyncio.timeout(5):
+        await scripted.cancelled.wait()
+
+
+async def test_an_error_in_mid_stream_comes_after_what_was_made(client):
+    came = []
+    with pytest.raises(EngineBusy):
+        async for number in numbers(client, 3, "busy"):
+            came.append(number)
+    assert came == [0, 1, 2]
+
+
+async def test_a_lost_connection_ends_a_streamed_answer(client):
+    stream = numbers(client, 1, "wait")
+    await anext(stream)
+    client.abort()
+    with pytest.raises(EngineUnavailable):
+        await anext(stream)
+
+
+async def test_a_streamed_answer_that_nobody_takes_is_broken_off(client, scripted):
+    stream = numbers(client, MAX_UNREAD_FRAMES * 4, "wait")
+    await anext(stream)
+    async with asyncio.timeout(5):
+        while len(client._waiting) and not all(answer.done() for answer in client._waiting.values()):
+            await asyncio.sleep(0.01)
+    with pytest.raises(EngineFailed):
+        async for _ in stream:
+            pass
+    async with asyncio.timeout(5):
+        await scripted.cancelled.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -80,3 +81,35 @@ async def test_closed_connections_open_again_when_needed(
     await connections.close()
     async with await connections.post(server[1], form) as response:
         assert response.status == 200
+
+
+async def test_connecting_opens_one_connection_sends_nothing_and_is_what_the_request_uses(
+    connections: Connections,
+) -> None:
+    opened: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(b"")
+        number = len(opened) - 1
+        while piece := await reader.read(4096):
+            opened[number] += piece
+            if opened[number].endswith(b"word=hello"):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        url = URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        await connections.connect(url)
+        await connections.connect(url)
+        await asyncio.sleep(0.05)
+        assert opened == [b""]
+        async with await connections.post(url, form) as response:
+            assert await response.text() == "ok"
+        assert len(opened) == 1 and opened[0].startswith(b"POST / ")
+        await connections.close()
+
+
+async def test_connecting_to_nobody_raises_what_a_request_would(connections: Connections) -> None:
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await connections.connect(URL("http://127.0.0.1:1/"))

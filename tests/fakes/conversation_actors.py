@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 
 from contracts.audio import OpusPacket
 from contracts.events import Event, TurnEnded
-from contracts.hearing import CommitReason, Deliver, HearingTimings, ListenMode, OpenHearing, Utterance
+from contracts.hearing import (
+    CommitReason,
+    Deliver,
+    HearingTimings,
+    ListenMode,
+    OpenHearing,
+    Pause,
+    SpeechResumed,
+    SpeechStarted,
+    Utterance,
+)
 from contracts.language_model import Message, ModelEvent, ToolCall, ToolSpec, Words
 from main_server.conversation.ports import CloseReason, DeviceTraits
 from main_server.conversation.role import Role
@@ -123,10 +133,24 @@ class Ears:
     deliver: Deliver = lambda event: None
     request: OpenHearing | None = None
     revision: int = 0
+    expecting: str = ""
+    toy_says: list[str] = field(default_factory=list)
 
     async def open(self, request: OpenHearing, deliver: Deliver) -> Ears:
         self.request, self.deliver = request, deliver
         return self
+
+    def begins(self) -> None:
+        """Somebody begins to speak."""
+        self.deliver(SpeechStarted(0))
+
+    def pauses(self, text: str, unfinished: bool = False) -> None:
+        """A pause after `text`, perhaps the end."""
+        self.deliver(Pause(text, 1, 32_000, unfinished=unfinished))
+
+    def resumes(self) -> None:
+        """The person goes on after the pause."""
+        self.deliver(SpeechResumed(2, 40_000))
 
     def hears(self, text: str, **more: object) -> None:
         """An utterance, as committed now."""
@@ -147,10 +171,10 @@ class Ears:
         self.commands.append("reset")
 
     def expect(self, kind: str) -> None:
-        self.commands.append(f"expect {kind}")
+        self.expecting = kind
 
     def speaking(self, text: str, until_ms: float) -> None:
-        self.commands.append("speaking")
+        self.toy_says.append(text)
 
     async def close(self) -> None:
         self.commands.append("close")
@@ -220,8 +244,10 @@ class ScriptedVoice:
                 raise self.fails_when_cancelled from None
             raise
         finally:
-            await asyncio.sleep(self.closing_s)
-            self.closed += 1
+            try:
+                await asyncio.sleep(self.closing_s)
+            finally:
+                self.closed += 1
 
 
 @dataclass

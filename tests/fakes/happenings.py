@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from contracts.events import Outcome, SessionClosed, SessionOpened, Stage, StageReached, TurnEnded, TurnTimings
+from contracts.events import (
+    DraftEnded,
+    DraftResult,
+    Outcome,
+    SessionClosed,
+    SessionOpened,
+    Stage,
+    StageReached,
+    TurnEnded,
+    TurnTimings,
+)
 
 DEVICE_ID = "aa:bb:cc:dd:ee:01"
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -37,3 +47,16 @@ def ended(session_id: str = "s1", turn_id: str = "s1-1", device_id: str = DEVICE
         "timings": TurnTimings(silence_ms=240.0, first_token_ms=110.0, total_ms=1500.0, speech_end_to_sound_ms=460.0),
     } | fields
     return TurnEnded(at_s=3.0, device_id=device_id, session_id=session_id, turn_id=turn_id, **fields)
+
+
+def draft(result: DraftResult, won_ms: float = 0.0) -> DraftEnded:
+    return DraftEnded(
+        at_s=2.0,
+        device_id=DEVICE_ID,
+        session_id="s1",
+        result=result,
+        lead_ms=150.0,
+        won_ms=won_ms,
+        prompt_tokens=30,
+        completion_tokens=5,
+    )

@@ -11,6 +11,7 @@ from contracts.hearing import (
     HearingFailed,
     ListenMode,
     NothingHeard,
+    Partial,
     Pause,
     SpeechResumed,
     SpeechStarted,
@@ -56,11 +57,18 @@ def test_junk_counts_as_a_frame_of_silence() -> None:
 
 def test_what_was_told_is_no_news_until_the_utterance_is_over() -> None:
     kept = listen(ListenMode.REALTIME)
-    told: list[HearingEvent] = [SpeechStarted(1), Pause("hi", 1, 2), SpeechResumed(2, 3), Pause("hi ho", 2, 4)]
-    assert [kept.is_news(event) for event in told] == [True] * 4
-    assert [kept.is_news(event) for event in told] == [False] * 4
+    told: list[HearingEvent] = [
+        SpeechStarted(1),
+        Partial("h", 1, 2),
+        Pause("hi", 1, 2),
+        SpeechResumed(2, 3),
+        Partial("hi ho", 2, 4),
+        Pause("hi ho", 2, 5),
+    ]
+    assert [kept.is_news(event) for event in told] == [True] * 6
+    assert [kept.is_news(event) for event in told] == [False] * 6
     assert kept.is_news(said(5, revision=2))
-    assert [kept.is_news(event) for event in told] == [True] * 4
+    assert [kept.is_news(event) for event in told] == [True] * 6
 
 
 def test_what_came_before_an_end_is_not_kept() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from contracts.events import Outcome, Stage, TurnTimings
-from fakes.happenings import closed, ended, opened, stage
+from contracts.events import DraftResult, Outcome, Stage, TurnTimings
+from fakes.happenings import closed, draft, ended, opened, stage
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import MAX_LABEL_VALUES, Metrics
 
@@ -107,3 +107,21 @@ async def test_a_blocked_loop_shows_in_its_lag() -> None:
     await asyncio.gather(watching, return_exceptions=True)
     assert lags[1] > 0.05
     assert sample(metrics, "zhiyin_event_loop_delay_seconds_count") == len(lags)
+
+
+def test_drafts_are_counted_with_the_time_they_won_and_the_tokens_they_wasted() -> None:
+    metrics = Metrics()
+    metrics.on_event(draft(DraftResult.ADOPTED, won_ms=120.0))
+    metrics.on_event(draft(DraftResult.RESUMED))
+    assert sample(metrics, "zhiyin_drafts_total", result="adopted") == 1
+    assert sample(metrics, "zhiyin_drafts_total", result="resumed") == 1
+    assert sample(metrics, "zhiyin_draft_won_seconds_sum") == 0.12
+    assert sample(metrics, "zhiyin_draft_wasted_tokens_total", kind="prompt") == 30
+    assert sample(metrics, "zhiyin_draft_wasted_tokens_total", kind="completion") == 5
+
+
+def test_a_stage_that_a_draft_had_reached_before_the_commit_took_no_time() -> None:
+    metrics = Metrics()
+    metrics.on_event(ended(timings=TurnTimings(first_token_ms=-80.0)))
+    assert sample(metrics, "zhiyin_turn_stage_seconds_sum", stage="first_token") == 0
+    assert sample(metrics, "zhiyin_turn_stage_seconds_count", stage="first_token") == 1

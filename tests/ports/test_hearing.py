@@ -23,6 +23,7 @@ from contracts.hearing import (
     ListenMode,
     NothingHeard,
     OpenHearing,
+    Partial,
     Pause,
     SpeechResumed,
     SpeechStarted,
@@ -202,6 +203,27 @@ async def test_dtx_and_broken_packets_are_silence(home: Home) -> None:
         session.packets(sentence(before_ms=60, after_ms=0))
         session.packets([OpusPacket(b"\x58")] * 10)
         assert isinstance(await listener.ended(), Utterance)
+
+
+async def test_speech_over_the_toys_voice_is_told_while_it_runs(home: Home) -> None:
+    async with ears(home) as (session, listener):
+        session.listen(ListenMode.REALTIME)
+        session.speaking("It is noon.", 60_000)
+        for packet in packets(np.concatenate([silence(600), SENTENCE, SENTENCE, silence(600)])):
+            session.packets([packet])
+            await asyncio.sleep(0.002)
+        utterance = await listener.ended()
+        assert isinstance(utterance, Utterance)
+        partials = [event for event in listener.told if isinstance(event, Partial)]
+        assert partials and listener.told.index(partials[0]) == 1
+        assert 250 * MS <= partials[0].sample - utterance.start_sample < 400 * MS
+        assert {partial.text for partial in partials} == {"what time is it"}
+        assert listener.told[-1] == utterance
+        told = len(listener.told)
+        session.speaking("", 0)
+        session.packets(sentence())
+        await listener.ended(2)
+        assert not any(isinstance(event, Partial) for event in listener.told[told:])
 
 
 async def test_hints_of_the_conversation_are_accepted_at_any_time(home: Home) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
 
 from contracts.audio import OpusFormat
 from contracts.errors import EngineFailed, EngineTimeout
-from contracts.events import Outcome, SessionClosed, SessionOpened
+from contracts.events import Outcome, SessionClosed, SessionOpened, TurnEnded
 from contracts.hearing import HearingFailed, ListenMode, NothingHeard, SpeechStarted
-from contracts.language_model import Author, ToolCall, Words
-from fakes.conversation_actors import Scene, ScriptedModel, ScriptedVoice, ToyChannel
+from contracts.language_model import Author, Message, ModelEvent, ToolCall, ToolSpec, Words
+from fakes.conversation_actors import Scene, ScriptedModel, ScriptedVoice, Tools, ToyChannel
 from fakes.virtual_time import run_virtual
 from main_server.conversation.ports import Abort, CloseReason, Detect, DeviceTraits, ListenStart, ListenStop
+from main_server.conversation.role import Role
 from main_server.conversation.session import SessionLimits
 
 AUTO = ListenStart(ListenMode.AUTO)
@@ -344,5 +349,90 @@ def test_speech_that_was_not_understood_is_told_so_once_until_something_was() ->
             scene.ears.deliver(NothingHeard("rejected", 0))
             await asyncio.sleep(5)
         assert len(scene.turns) == 3
+
+    run_virtual(talk())
+
+
+def test_a_model_that_stalls_behind_a_comma_is_spoken_to_there() -> None:
+    async def talk() -> None:
+        class Hesitant(ScriptedModel):
+            async def reply(self, history: Sequence[Message], tools: Sequence[ToolSpec]) -> AsyncIterator[ModelEvent]:
+                yield Words("Well, I")
+                await asyncio.sleep(2)
+                yield Words(" do not know.")
+
+        async with Scene(Hesitant([])) as scene:
+            scene.ears.hears("what is it")
+            await asyncio.sleep(6)
+        assert scene.toy.said("sentence") == ["Well,", "I do not know."]
+        assert scene.turns[0].timings.first_clause_ms == pytest.approx(150)
+        assert scene.turns[0].heard_text == "Well, I do not know."
+
+    run_virtual(talk())
+
+
+def test_a_slow_answer_is_filled_once_and_the_filler_is_no_part_of_it() -> None:
+    async def talk(first_s: float, tool: bool = False) -> tuple[list[object], TurnEnded]:
+        answers: list[Any] = [[ToolCall("1", "lamp", {})], "It is on."] if tool else ["It is on."]
+        toy = ToyChannel(tools=Tools({"lamp": "on"}, takes_s=2.0))
+        model = ScriptedModel([*answers, "Fine."], first_s=first_s)
+        async with Scene(model, toy=toy, role=Role(filler_ms=1000)) as scene:
+            scene.ears.hears("what is it")
+            await asyncio.sleep(10)
+            scene.ears.hears("thanks")
+            await asyncio.sleep(0.5)
+        assert [m.text for m in model.histories[-1] if m.author is Author.ASSISTANT][-1] == "It is on."
+        return scene.toy.said("sentence"), scene.turns[0]
+
+    filled, turn = run_virtual(talk(3.0))
+    assert filled == ["One moment.", "It is on."]
+    assert turn.heard_text == turn.reply_text == "It is on."
+    assert turn.timings.filler_ms == pytest.approx(1150) and turn.timings.first_sound_ms == pytest.approx(3160, abs=20)
+    assert run_virtual(talk(0.5, tool=True))[0] == ["One moment.", "It is on."]
+    unfilled, turn = run_virtual(talk(0.9))
+    assert unfilled == ["It is on."] and turn.timings.filler_ms is None
+
+
+def test_a_filler_never_comes_before_the_commit_or_after_an_abort() -> None:
+    async def talk() -> None:
+        async with Scene(ScriptedModel(["late"], first_s=9), role=Role(filler_ms=300)) as scene:
+            scene.ears.begins()
+            scene.ears.pauses("what is it")
+            await asyncio.sleep(2)
+            assert scene.toy.kinds() == []
+            scene.ears.hears("what is it")
+            await asyncio.sleep(0.2)
+            scene.session.device_event(Abort())
+            await asyncio.sleep(2)
+        assert scene.toy.said("sentence") == []
+
+    run_virtual(talk())
+
+
+def test_a_stall_while_there_is_enough_to_play_cuts_no_sentence() -> None:
+    async def talk() -> None:
+        class Hesitant(ScriptedModel):
+            async def reply(self, history: Sequence[Message], tools: Sequence[ToolSpec]) -> AsyncIterator[ModelEvent]:
+                yield Words("x" * 400 + ". Well, I")
+                await asyncio.sleep(1)
+                yield Words(" do not know.")
+
+        async with Scene(Hesitant([])) as scene:
+            scene.ears.hears("what is it")
+            await asyncio.sleep(20)
+        assert scene.toy.said("sentence")[1:] == ["Well, I do not know."]
+
+    run_virtual(talk())
+
+
+def test_the_ears_know_what_the_toy_has_just_asked_for() -> None:
+    async def talk() -> None:
+        async with Scene(ScriptedModel(["Shall I turn the light off?", "Good night."])) as scene:
+            scene.ears.hears("I am going to bed")
+            await asyncio.sleep(10)
+            assert scene.ears.expecting == "yes_no"
+            scene.ears.hears("yes")
+            await asyncio.sleep(10)
+            assert scene.ears.expecting == ""
 
     run_virtual(talk())

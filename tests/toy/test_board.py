@@ -24,7 +24,7 @@ from toy.board import Board, Mode, State
 from toy.channel import Address
 from toy.errors import CannotConnect, ChannelLost, NoAnswer, NoHello, Refused
 from toy.framing import Framing, pack
-from toy.talk import say, type_text, wake
+from toy.talk import Interruption, hear_answer, say, type_text, wake
 
 DEVICE_ID = "02:00:00:00:00:01"
 CLIENT_ID = "36c98363-3656-43cb-a00f-8bced2391a90"
@@ -402,10 +402,30 @@ async def test_after_the_button_the_board_keeps_speaking_until_tts_stop() -> Non
         await talk.until_closed()
 
     async with board_against(script) as (board, server):
-        record = await say(board, voice(), abort_after_ms=50)
+        record = await say(board, voice(), interruption=Interruption(50))
         server.check()
     assert record.aborted_s is not None and record.tts_stop_s is not None
     assert record.tts_stop_s > record.aborted_s
+
+
+async def test_speech_over_the_reply_goes_out_while_it_plays_and_its_answer_is_a_turn_of_its_own() -> None:
+    async def script(talk: ScriptedTalk) -> None:
+        await talk.expect_packets(3)
+        await talk.send({"type": "tts", "state": "start"})
+        await talk.send_packets(*tone_packets(5))
+        await talk.expect_packets(8, after=len(talk.heard))
+        await talk.send({"type": "tts", "state": "stop"})
+        await talk.expect_packets(3, after=len(talk.heard))
+        await talk.speak(*tone_packets(3), sentence="All right.")
+        await talk.until_closed()
+
+    async with board_against(script, mode=Mode.REALTIME) as (board, server):
+        first = await say(board, voice(), interruption=Interruption(50, voice()))
+        second = await hear_answer(board)
+        server.check()
+    assert first.interrupted_s is not None and first.tts_stop_s is not None
+    assert first.interrupted_s < first.tts_stop_s
+    assert second is not None and second.sentences == ["All right."]
 
 
 async def test_a_missing_tts_stop_after_an_abort_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -419,7 +439,7 @@ async def test_a_missing_tts_stop_after_an_abort_is_named(monkeypatch: pytest.Mo
 
     async with board_against(script) as (board, _):
         with pytest.raises(NoAnswer, match="tts stop"):
-            await say(board, voice(), abort_after_ms=10)
+            await say(board, voice(), interruption=Interruption(10))
 
 
 async def test_a_wake_word_while_speaking_listens_at_once_and_anew() -> None:

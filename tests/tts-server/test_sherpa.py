@@ -1,24 +1,29 @@
 """Voices on sherpa-onnx, on tiny models: each script by the voice of its language, refused in a sentence."""
 
-import asyncio
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from contracts.errors import EngineUnavailable
+from contracts.loopback import Frame
 from contracts.speech import VoiceChoice, one
 from fakes import tiny_models
 from tts_server.engines.sherpa import SherpaSynthesizer
 from tts_server.engines.sherpa_files import files_in
+from tts_server.engines.sherpa_process import Voices
 
 PLAIN = VoiceChoice()
 
 
 async def heard(models: Path, text: str, choice: VoiceChoice = PLAIN) -> tuple[np.ndarray, set[int]]:
     engine = SherpaSynthesizer(models)
-    pieces = [pcm async for pcm in engine.speak(one(text), choice)]
-    await engine.close()
+    try:
+        pieces = [pcm async for pcm in engine.speak(one(text), choice)]
+    finally:
+        await engine.close()
     return np.frombuffer(b"".join(piece.data for piece in pieces), "<i2"), {piece.sample_rate_hz for piece in pieces}
 
 
@@ -79,18 +84,40 @@ async def test_a_choice_of_speed_is_heard(tmp_path):
 
 async def test_leaving_stops_the_computing_at_the_next_sentence(tmp_path):
     tiny_models.vits(tmp_path / "voice-en", "en", ms_per_char=1000)
+    voices = Voices()
+    wanted = {"models": str(tmp_path), "language": "en", "speaker": 0, "speed": 1.0, "phonemes": []}
+    speech = await voices.handle("say", Frame({**wanted, "text": "One two three. " * 60}))
+    assert not isinstance(speech, Frame)
+    first = await anext(speech)
+    await speech.aclose()
+    after = await voices.handle("say", Frame({**wanted, "text": "One two three."}))
+    assert not isinstance(after, Frame)
+    assert [frame.body async for frame in after] == [first.body]
+
+
+async def test_what_the_library_says_of_a_persons_words_reaches_no_log(tmp_path, capfd):
+    tiny_models.vits(tmp_path / "voice-en", "en")
+    await heard(tmp_path, "ßøþðæ")  # none of it in its tokens, which the library would quote
+    said = capfd.readouterr()
+    assert "ßøþ" not in said.err + said.out
+
+
+async def test_a_child_that_dies_in_mid_sentence_is_an_error_and_the_next_one_speaks(tmp_path):
+    tiny_models.vits(tmp_path / "voice-en", "en", ms_per_char=1000)
     engine = SherpaSynthesizer(tmp_path)
     await engine.warm()
-    said: list[str] = []
-    voice = engine._voices["en"]
-    say = voice.say
-    voice.say = lambda text, *rest: (said.append(text), say(text, *rest))
-    speech = engine.speak(one("One two three. " * 200), PLAIN)
+    speech = engine.speak(one("One two three. " * 60), PLAIN)
     await anext(speech)
-    await speech.aclose()
-    await asyncio.get_running_loop().run_in_executor(engine._thread, lambda: None)
-    assert len(said) == 1
+    pid = engine._child.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(EngineUnavailable):
+        async for _ in speech:
+            pass
+    assert [pcm async for pcm in engine.speak(one("One."), PLAIN)]
+    assert engine._child.pid not in (None, pid)
     await engine.close()
+    assert engine._child.pid is None
 
 
 async def test_a_speaker_is_chosen_by_number_and_a_name_is_refused(tmp_path):
@@ -155,5 +182,7 @@ def test_a_damaged_voice_is_a_sentence_and_ends_no_process_of_ours(tmp_path, har
 
 
 async def test_without_any_voice_it_says_where_it_looked(tmp_path):
+    engine = SherpaSynthesizer(tmp_path)
     with pytest.raises(EngineUnavailable, match=str(tmp_path)):
-        await SherpaSynthesizer(tmp_path).warm()
+        await engine.warm()
+    await engine.close()

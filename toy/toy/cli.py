@@ -24,7 +24,7 @@ from toy.live import LiveLoudspeaker, LiveMicrophone
 from toy.load import load
 from toy.ota import address as ota_address
 from toy.ota import boot
-from toy.talk import converse, say, type_text, wake
+from toy.talk import Interruption, converse, hear_answer, say, type_text, wake
 from toy.timing import TurnRecord
 
 DEFAULT_URL = "ws://127.0.0.1:8000/xiaozhi/v1/"
@@ -51,6 +51,12 @@ def add_toy_command(subparsers: argparse._SubParsersAction[argparse.ArgumentPars
     one.add_argument("--out", type=Path, metavar="FILE", help="save the reply, all turns, as a wav file")
     one.add_argument("--wake", metavar="WORD", help="say this wake word first, as boards that send it do")
     one.add_argument("--abort-after", type=float, metavar="MS", help="press the button so long after the first sound")
+    one.add_argument(
+        "--interrupt-after",
+        nargs=2,
+        metavar=("MS", "FILE"),
+        help="say this recording over the reply, so long after its first sound (with --mode realtime)",
+    )
     one.add_argument("--turns", type=int, metavar="N", help="take N turns, repeating what there is to say")
     one.add_argument("--json", action="store_true", help="print one JSON object per turn")
     many = commands.add_parser("load", help="let many boards talk at once, and print what they felt")
@@ -87,6 +93,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 async def _say(args: argparse.Namespace) -> int:
     things = _things_to_say(args)
+    interruption = _interruption(args)
     whole = True
     address = await _address(args)
     with ExitStack() as stack:
@@ -104,10 +111,12 @@ async def _say(args: argparse.Namespace) -> int:
                     reply.add(board)
                     _print_turn(greeting, args.json)
             for thing in things:
-                record = await _take_turn(board, thing, args.abort_after)
-                whole = whole and record.whole
-                reply.add(board)
-                _print_turn(record, args.json)
+                record: TurnRecord | None = await _take_turn(board, thing, interruption)
+                while record is not None:
+                    whole = whole and record.whole
+                    reply.add(board)
+                    _print_turn(record, args.json)
+                    record = await hear_answer(board) if record.interrupted_s is not None else None
     return 0 if whole else 1
 
 
@@ -125,12 +134,25 @@ async def _load(args: argparse.Namespace) -> int:
     return 1 if summary.failures or not summary.turns else 0
 
 
-async def _take_turn(board: Board, thing: Source, abort_after_ms: float | None) -> TurnRecord:
+async def _take_turn(board: Board, thing: Source, interruption: Interruption | None) -> TurnRecord:
     if isinstance(thing, _Live):
         return await converse(board)
     if isinstance(thing, str):
-        return await type_text(board, thing, abort_after_ms=abort_after_ms)
-    return await say(board, thing, abort_after_ms=abort_after_ms)
+        return await type_text(board, thing, interruption=interruption)
+    return await say(board, thing, interruption=interruption)
+
+
+def _interruption(args: argparse.Namespace) -> Interruption | None:
+    """Raises ZhiyinError for one that cannot be."""
+    if args.interrupt_after is None:
+        return None if args.abort_after is None else Interruption(args.abort_after)
+    after, path = args.interrupt_after
+    if args.mode is not Mode.REALTIME:
+        raise ZhiyinError("--interrupt-after needs --mode realtime: else the microphone is off.", code="usage")
+    try:
+        return Interruption(float(after), read_sound(Path(path)))
+    except ValueError:
+        raise ZhiyinError(f"--interrupt-after needs milliseconds and a FILE, not {after!r}.", code="usage") from None
 
 
 def _things_to_say(args: argparse.Namespace) -> Iterable[Source]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from contracts.audio import Pcm
-from toy.board import Board, Mode
+from toy.board import Board, Mode, State
 from toy.errors import ChannelLost, NoAnswer, NothingToSay
 from toy.timing import BROKE_OFF, TurnRecord
 from toy.voice import end_of_voice
@@ -17,9 +18,20 @@ ANSWER_TIMEOUT_S = 20.0
 GREETING_TIMEOUT_S = 1.5
 STOP_TIMEOUT_S = 5.0
 
+INTERRUPTION_ANSWER_S = 5.0
+"""After words over a reply: how long the answer to them is waited for. A cough has none."""
 
-async def say(board: Board, pcm: Pcm, *, abort_after_ms: float | None = None) -> TurnRecord:
-    """Says a recording and returns once the reply has been played (or was aborted that long after its first sound).
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """What is done to a reply so long after its first sound: say `pcm` over it, or press the button (None)."""
+
+    after_ms: float
+    pcm: Pcm | None = None
+
+
+async def say(board: Board, pcm: Pcm, *, interruption: Interruption | None = None) -> TurnRecord:
+    """Says a recording and returns once the reply has been played, or was stopped by the interruption.
     A reply that was heard but whose connection broke is a record that is not `whole`, with a fault that says so.
 
     Raises NothingToSay, NoAnswer, ChannelLost and what `Board.connect` raises.
@@ -33,20 +45,34 @@ async def say(board: Board, pcm: Pcm, *, abort_after_ms: float | None = None) ->
     if board.mode is Mode.MANUAL:
         await board.until(lambda: not (board.microphone.speaking and board.connected), pcm.duration_ms / 1000 + 2)
         await board.release()
-    await _hear_reply(board, record, pcm.duration_ms / 1000 + ANSWER_TIMEOUT_S, abort_after_ms)
+    await _hear_reply(board, record, pcm.duration_ms / 1000 + ANSWER_TIMEOUT_S, interruption)
     if record.voice_ended_s is None:
         record.faults.append("the server answered before the recording was over")
     return record
 
 
-async def type_text(board: Board, text: str, *, abort_after_ms: float | None = None) -> TurnRecord:
+async def type_text(board: Board, text: str, *, interruption: Interruption | None = None) -> TurnRecord:
     """Types a text into the board (`listen detect`) and returns once the reply has been played. Raises as `say`."""
     record = board.new_turn()
     await board.detect(text)
     record.voice_ended_s = asyncio.get_running_loop().time()
     if board.mode is not Mode.MANUAL:
         await board.listen()
-    await _hear_reply(board, record, ANSWER_TIMEOUT_S, abort_after_ms)
+    await _hear_reply(board, record, ANSWER_TIMEOUT_S, interruption)
+    return record
+
+
+async def hear_answer(board: Board) -> TurnRecord | None:
+    """The reply to what was said over the last one; None when the server took that for no interruption.
+
+    Raises as `say`.
+    """
+    record = board.new_turn()
+    if board.state is State.SPEAKING:  # its beginning came in one packet with the end of the reply before
+        record.tts_start_s = asyncio.get_running_loop().time()
+    if not await board.until(lambda: record.tts_start_s is not None, INTERRUPTION_ANSWER_S):
+        return None
+    await _hear_reply(board, record, ANSWER_TIMEOUT_S, None)
     return record
 
 
@@ -70,16 +96,14 @@ async def wake(board: Board, word: str) -> TurnRecord:
     return record
 
 
-async def _hear_reply(board: Board, record: TurnRecord, timeout_s: float, abort_after_ms: float | None) -> None:
+async def _hear_reply(board: Board, record: TurnRecord, timeout_s: float, interruption: Interruption | None) -> None:
     def over() -> bool:
         return record.whole or not board.connected
 
     if not await board.until(lambda: record.answered or over(), timeout_s):
         raise NoAnswer(_silence_of(record, timeout_s))
-    if abort_after_ms is not None and not await board.until(over, abort_after_ms / 1000):
-        await board.abort()
-        if not await board.until(over, STOP_TIMEOUT_S):
-            raise NoAnswer("The server sent no `tts stop` after the abort: a real board would stay mute and deaf.")
+    if interruption is not None and not await board.until(over, interruption.after_ms / 1000):
+        await _interrupt(board, record, interruption, over)
     while not over():
         if not await board.until(_another_packet(record, over), ANSWER_TIMEOUT_S):
             raise NoAnswer(f"The reply broke off: no packet and no `tts stop` for {ANSWER_TIMEOUT_S:.0f} s.")
@@ -89,7 +113,18 @@ async def _hear_reply(board: Board, record: TurnRecord, timeout_s: float, abort_
         raise NoAnswer(f"The server finished its reply without a sound in it ({record.packets} packets).")
     if not record.whole:
         record.faults.append(BROKE_OFF)
-    await _drained(board)
+    if record.interrupted_s is None:  # else the next reply may come at once, and has a record of its own
+        await _drained(board)
+
+
+async def _interrupt(board: Board, record: TurnRecord, interruption: Interruption, over: Callable[[], bool]) -> None:
+    if interruption.pcm is not None:
+        board.microphone.say(interruption.pcm)
+        record.interrupted_s = asyncio.get_running_loop().time()
+        return
+    await board.abort()
+    if not await board.until(over, STOP_TIMEOUT_S):
+        raise NoAnswer("The server sent no `tts stop` after the abort: a real board would stay mute and deaf.")
 
 
 def _another_packet(record: TurnRecord, over: Callable[[], bool]) -> Callable[[], bool]:

@@ -16,7 +16,7 @@ class TurnRecord:
     `voice_ended_s` is the true end of speech: the moment the last voiced sample went into the microphone (for typed
     text, the moment it was sent). `first_sound_s` is the first packet whose decoded sound is audible; silent padding
     before it does not count. `early_packets` came while the toy was not speaking and were dropped, `lost_packets`
-    found the decode queue full.
+    found the decode queue full. `interrupted_s` is when somebody began to speak over the reply.
     """
 
     voice_ended_s: float | None = None
@@ -27,6 +27,7 @@ class TurnRecord:
     last_packet_s: float | None = None
     tts_stop_s: float | None = None
     aborted_s: float | None = None
+    interrupted_s: float | None = None
     packets: int = 0
     early_packets: int = 0
     lost_packets: int = 0
@@ -69,6 +70,7 @@ class TurnRecord:
             "last_packet_ms": self.last_packet_s,
             "tts_stop_ms": self.tts_stop_s,
             "aborted_ms": self.aborted_s,
+            "interrupted_ms": self.interrupted_s,
         }
         figures: dict[str, float | int | None] = {}
         for name, moment_s in moments.items():
@@ -89,6 +91,8 @@ class TurnRecord:
         spans = [f"{name.replace('_', ' ')} {_ms(figures[f'{name}_ms'])}" for name in names]
         if self.aborted_s is not None:
             spans.append(f"aborted {_ms(figures['aborted_ms'])}")
+        if self.interrupted_s is not None:
+            spans.append(f"interrupted {_ms(figures['interrupted_ms'])}")
         counts = (
             f"{self.packets} packets, {self.underruns} underruns, {self.early_packets} early, {self.lost_packets} lost"
         )

@@ -102,6 +102,11 @@ class OpenAIModel:
         if status in (401, 403):
             raise refusal(status, b"", self._where, self._model, self.name)
 
+    async def connect(self) -> None:
+        """Has a connection open before it is needed; asks nothing."""
+        with Patience(self._deadlines, self._where, self.name).asking():
+            await self._connections.connect(self._url)
+
     async def close(self) -> None:
         await self._connections.close()
 

@@ -22,7 +22,7 @@ def heard_part(text: str, sent_frames: int, made_frames: int | None, frame_ms: f
     """
     if sent_frames <= 0:
         return ""
-    total_frames = made_frames if made_frames is not None else max(sent_frames + 1, _expected_ms(text) / frame_ms)
+    total_frames = made_frames if made_frames is not None else max(sent_frames + 1, expected_ms(text) / frame_ms)
     if sent_frames >= total_frames:
         return text
     cut = int(len(text) * sent_frames / total_frames)
@@ -40,11 +40,12 @@ def joined(pieces: Iterable[str]) -> str:
     return text
 
 
+def expected_ms(text: str) -> float:
+    """About how long it takes to say this."""
+    cjk = len(_CJK.findall(text))
+    return cjk * MS_PER_CJK_CHARACTER + (len(text) - cjk) * MS_PER_OTHER_CHARACTER
+
+
 def _inside_word(text: str, cut: int) -> bool:
     before, after = text[cut - 1 : cut], text[cut]
     return before.isalnum() and after.isalnum() and not (_CJK.match(before) or _CJK.match(after))
-
-
-def _expected_ms(text: str) -> float:
-    cjk = len(_CJK.findall(text))
-    return cjk * MS_PER_CJK_CHARACTER + (len(text) - cjk) * MS_PER_OTHER_CHARACTER

@@ -90,6 +90,13 @@ class History:
             messages.append(Message(Author.SYSTEM, extra_system))
         return messages + current
 
+    def messages_if(self, text: str, extra_system: str = "") -> list[Message]:
+        """What `messages` would be if `text` were said now; nothing is remembered of it."""
+        imagined = History(self.system, max_turns=self._max_turns, max_tokens=self._max_tokens)
+        imagined._turns = [list(turn) for turn in self._turns]
+        imagined.add_user(text)
+        return imagined.messages(extra_system)
+
     def clear(self) -> None:
         """Forgets every turn."""
         self._turns.clear()

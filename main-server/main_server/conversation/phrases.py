@@ -84,6 +84,12 @@ NOT_UNDERSTOOD = {
     "en": ("Sorry, I did not catch that. Try asking me what time it is.",),
 }
 
+FILLERS = {
+    "zh": ("嗯，让我想想。", "我想一下。", "稍等一下。"),
+    "en": ("Let me think.", "One moment.", "Let me see."),
+}
+"""Short, since whatever comes must wait until they were said."""
+
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _BETWEEN_HAN = re.compile(rf"(?<={_HAN.pattern}) (?={_HAN.pattern})")
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:'[A-Za-z]+)?")
@@ -141,6 +147,11 @@ def apology(code: str, language: str) -> str:
 def greeting(language: str, number: int = 0) -> str:
     """The greeting `number` (any integer; they take turns)."""
     return _turn_of(GREETINGS, language, number)
+
+
+def filler(language: str, number: int = 0) -> str:
+    """What is said while there is nothing to say yet."""
+    return _turn_of(FILLERS, language, number)
 
 
 def goodbye(language: str, number: int = 0) -> str:

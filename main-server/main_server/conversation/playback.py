@@ -7,13 +7,23 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from main_server.conversation.heard import heard_part, joined
+from main_server.conversation.heard import expected_ms, heard_part, joined
 from main_server.conversation.ports import Channel
 
 AHEAD_FRAMES = 40
 """Packets made ahead of the clock before the voice engine has to wait: 2.4 s at 60 ms, some 10 kB."""
 
 CONGESTED_RETRY_S = 0.02
+
+ECHO_MS = 4_000
+"""What was said within this time may still come back as an echo while its words are being recognised."""
+
+OnClause = Callable[[str, float], None]
+"""The words that begin to be said, and about how long from now they will last, in ms."""
+
+
+def _unheeded(text: str, until_ms: float) -> None:
+    pass
 
 
 @dataclass(slots=True)
@@ -27,6 +37,7 @@ class Clause:
     sent: int = 0
     complete: bool = False  # the voice has made all of it
     announced: bool = False  # subtitle and face were sent
+    filler: bool = False  # said while there was nothing to say: no part of the reply
 
 
 @dataclass(slots=True)
@@ -46,6 +57,10 @@ class Pacer:
         """The earliest moment for the next packet."""
         return self.plays_until_s - self.lead_frames * self.frame_s
 
+    def restart(self, now_s: float) -> None:
+        """The stream goes on after a hold: what the device had not played by then it still has, and no more."""
+        self.plays_until_s = max(self.plays_until_s, now_s)
+
     def sent(self, now_s: float) -> None:
         """Counts one packet as sent at `now_s`.
 
@@ -59,19 +74,21 @@ class Pacer:
 class Playback:
     """Sends one reply to the device: `put` from the voice's side, `run` as the one task that paces.
 
-    `on_first_frame` is called once, at the moment the first packet leaves.
+    `on_first_frame` is called at the moment the first packet of a clause leaves; `on_clause` as each clause begins.
     """
 
     channel: Channel
-    on_first_frame: Callable[[], None]
+    on_first_frame: Callable[[Clause], None]
     not_before_s: float  # PROTOCOL 2.6: frames right behind `tts start` are lost
     first_number: int = 1  # of this playback's frames within the turn
+    on_clause: OnClause = _unheeded
     clauses: list[Clause] = field(default_factory=list)
     last_sent_s: float = 0.0
     _pacer: Pacer = field(init=False)
     _waiting: deque[tuple[Clause, bytes]] = field(default_factory=deque)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _room: asyncio.Event = field(default_factory=asyncio.Event)
+    _free: asyncio.Event = field(default_factory=asyncio.Event)  # not held
     _ended: bool = False
     _muted: bool = False
     _frames: int = 0
@@ -80,6 +97,7 @@ class Playback:
         traits = self.channel.traits
         self._pacer = Pacer(traits.downlink.frame_ms / 1000, traits.lead_frames)
         self._room.set()
+        self._free.set()
 
     @property
     def started(self) -> bool:
@@ -96,6 +114,11 @@ class Playback:
         """Loop time at which the device will have played all that was sent."""
         return self._pacer.plays_until_s
 
+    @property
+    def waiting_ms(self) -> float:
+        """Sound that is made and has not left."""
+        return len(self._waiting) * self._pacer.frame_s * 1000
+
     def begin(self, clause: Clause) -> None:
         """The packets put from now on belong to this clause."""
         self.clauses.append(clause)
@@ -110,6 +133,16 @@ class Playback:
         self._waiting.append((clause, packet))
         self._changed.set()
 
+    def hold(self) -> None:
+        """Not one more frame leaves until `resume`. Nothing is lost: the device plays what it has, the rest waits."""
+        self._free.clear()
+
+    def resume(self) -> None:
+        """Goes on with the frame behind the last one sent. The clock starts from what the device still has to play."""
+        if not self._free.is_set():
+            self._pacer.restart(asyncio.get_running_loop().time())
+            self._free.set()
+
     def mute(self) -> None:
         """Not one more frame leaves. What was sent stays in the ledger."""
         self._muted = True
@@ -123,10 +156,7 @@ class Playback:
         """Paces until `end` was called and everything has left. Cancelling it stops within the frame."""
         loop = asyncio.get_running_loop()
         while await self._something_waits():
-            due_s = max(self._pacer.due_s(), self.not_before_s)
-            delay_s = due_s - loop.time()
-            if delay_s > 0:
-                await asyncio.sleep(delay_s)
+            await self._until_due()
             clause, packet = self._waiting[0]
             if self._muted:
                 return
@@ -145,7 +175,28 @@ class Playback:
         return joined(
             heard_part(clause.text, clause.sent, clause.made if clause.complete else None, frame_ms)
             for clause in self.clauses
+            if not clause.filler
         )
+
+    def recent_text(self) -> str:
+        """What is being said now and was within ECHO_MS, in whole clauses."""
+        recent: list[str] = []
+        since_ms = 0.0
+        for clause in reversed([clause for clause in self.clauses if clause.announced]):
+            recent.append(clause.text)
+            since_ms += clause.sent * self._pacer.frame_s * 1000
+            if since_ms >= ECHO_MS:
+                break
+        return joined(reversed(recent))
+
+    async def _until_due(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._free.wait()
+            delay_s = max(self._pacer.due_s(), self.not_before_s) - loop.time()
+            if delay_s <= 0:
+                return
+            await asyncio.sleep(delay_s)
 
     async def _something_waits(self) -> bool:
         while not self._waiting:
@@ -160,14 +211,16 @@ class Playback:
             self.channel.emotion(clause.emotion)
         self.channel.sentence_start(clause.text.strip())
         clause.announced = True
+        waits_ms = max(0.0, self.plays_until_s - asyncio.get_running_loop().time()) * 1000
+        self.on_clause(clause.text, waits_ms + expected_ms(clause.text))
 
     def _count_sent(self, clause: Clause, now_s: float) -> None:
         self._pacer.sent(now_s)
         clause.sent += 1
         self._frames += 1
         self.last_sent_s = now_s
-        if self._frames == 1:
-            self.on_first_frame()
+        if clause.sent == 1:
+            self.on_first_frame(clause)
 
     def _timestamp_ms(self) -> int:
         """Unique and non-zero for each packet of a turn (PROTOCOL 2.7, 3.3), on the downlink's own clock."""

@@ -24,6 +24,7 @@ class Role:
     language: str = ""
     patience: Patience = Patience.NORMAL
     greet: bool = True
+    filler_ms: int = 0  # after so long without a word of the reply, a filler is said; 0 = never
     exit_phrases: tuple[str, ...] = EXIT_PHRASES
     wake_words: tuple[str, ...] = WAKE_WORDS
     history_turns: int = 12

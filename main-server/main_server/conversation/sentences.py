@@ -105,6 +105,16 @@ class SentenceSplitter:
             self._left_over = True
         return self._taken()
 
+    def stalled(self) -> list[Piece]:
+        """The writer hesitates: what is whole so far, up to its last stop or comma; nothing where there is none."""
+        if self._mark in (_Kind.HARD, _Kind.SOFT) or (self._mark is _Kind.DOT and self._is_plain_end()):
+            whole = self._mark_end == len(self._text)
+            self._cut(self._mark_end, ends=True)
+            self._left_over = whole
+        elif self._mark is None and (at := self._last_clause_end()):
+            self._cut(at, ends=False)
+        return self._taken()
+
     def flush(self) -> list[Piece]:
         """The reply has ended (or pauses for a tool): everything that is left."""
         self._take(self._speakable.flush())
@@ -200,6 +210,14 @@ class SentenceSplitter:
             return
         self._cut(len(self._text), ends=False)
         self._left_over = char == "—"
+
+    def _last_clause_end(self) -> int:
+        """Where the last whole clause ends, 0 when there is none; "1,000" and "3:30" may go on."""
+        text = self._text
+        for at in range(len(text), 0, -1):
+            if text[at - 1] in _CLAUSE_MARKS and text[at - 1] != ":" and not text[at - 2 : at - 1].isdigit():
+                return at
+        return 0
 
     def _wait(self, kind: _Kind) -> None:
         self._mark = kind

@@ -6,11 +6,10 @@ import asyncio
 import itertools
 import logging
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from contracts.audio import OpusPacket
 from contracts.errors import EngineFailed
-from contracts.events import EventSink, SessionClosed, SessionOpened, Stage, StageReached
+from contracts.events import DraftResult, EventSink, Stage
 from contracts.hearing import (
     Hearing,
     HearingEvent,
@@ -19,13 +18,21 @@ from contracts.hearing import (
     ListenMode,
     NothingHeard,
     OpenHearing,
+    Partial,
     Pause,
     SpeechResumed,
     SpeechStarted,
     Utterance,
 )
+from main_server.conversation.answer import clock
+from main_server.conversation.chronicle import Chronicle
+from main_server.conversation.connecting import Connecting
+from main_server.conversation.draft import Draft, DraftRoom
+from main_server.conversation.drafts import Drafts
+from main_server.conversation.expecting import expected_answer
 from main_server.conversation.history import History
 from main_server.conversation.inbox import Inbox
+from main_server.conversation.interruption import Interruption
 from main_server.conversation.phrases import (
     goodbye,
     greeting,
@@ -44,23 +51,18 @@ from main_server.conversation.ports import (
     ListenStart,
     ListenStop,
 )
+from main_server.conversation.quiet import KEEP_ALIVE_S, Quiet
 from main_server.conversation.role import Role
 from main_server.conversation.turn import Engines, Turn
+from main_server.conversation.waking import Waking
 
 log = logging.getLogger(__name__)
 
 STOP_TURN_S = 3.0
 """How long a cancelled turn may take to close its requests before the next one begins anyway."""
 
-KEEP_ALIVE_S = 100.0
-"""A device takes a channel on which the server sent nothing for 120 s for dead (PROTOCOL 2.8)."""
-
-GREET_AFTER_S = 0.3
-"""A stock board sends `listen start` right behind `detect`; one that does not is greeted after this."""
-
-
-WOKEN = "…"
-"""Stands for a wake word that the device did not name."""
+SPEAKING_MS = 30_000.0
+"""For how long after the last clause the ears are told that the toy speaks: holds and slow engines included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,9 @@ class SessionLimits:
 
 
 SessionEvent = DeviceEvent | HearingEvent | CloseReason
+
+_ENDS_A_DRAFT = (ListenStart, Detect, Abort, SpeechResumed, NothingHeard, HearingFailed, CloseReason)
+"""After any of these the utterance that was drafted for is another one, or none."""
 
 
 @dataclass(slots=True)
@@ -84,19 +89,21 @@ class Session:
     emit: EventSink
     endpointing: str = "adaptive"
     limits: SessionLimits = field(default_factory=SessionLimits)
+    draft_room: DraftRoom = field(default_factory=DraftRoom)
     _inbox: Inbox[SessionEvent] = field(default_factory=Inbox)
     _handling: bool = True  # until the ears are open, and while an event is being handled
     _ears: HearingSession | None = None
     _mode: ListenMode | None = None
     _history: History = field(init=False)
+    _drafts: Drafts = field(init=False)
+    _connecting: Connecting = field(init=False)
     _turn: Turn | None = None
+    _interruption: Interruption | None = None  # watches the turn under way, or the last one
     _turn_task: asyncio.Task[None] | None = None
     _turn_numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
-    _woken_by: str = ""
-    _greeting: asyncio.TimerHandle | None = None
-    _quiet_since_s: float = 0.0
-    _speech_under_way: bool = False
-    _waited_for_speech: bool = False
+    _chronicle: Chronicle = field(init=False)
+    _waking: Waking = field(default_factory=Waking)
+    _quiet: Quiet = field(init=False)
     _puzzled: bool = False  # the last turn was "I did not catch that"
     _language: str = "zh"  # of what was said last: the toy says unasked things in it
     _talks: int = 0  # so that set phrases take turns
@@ -105,6 +112,10 @@ class Session:
     def __post_init__(self) -> None:
         self._language = self.role.language[:2] or self._language
         self._history = History(self.role.persona, max_turns=self.role.history_turns)
+        self._chronicle = Chronicle(self.channel, self.emit)
+        self._quiet = Quiet(self.limits.idle_s)
+        self._connecting = Connecting((self.engines.model, self.engines.voice))
+        self._drafts = Drafts(self.channel, self.engines.model, self.engines.voice, self.emit, self.draft_room)
 
     # -- called by the device side; never blocks -----------------------------------------------------------------
 
@@ -131,11 +142,11 @@ class Session:
     async def run(self) -> None:
         """Serves the device until its channel closes."""
         self._settle()
-        self._tell_opened()
+        self._chronicle.opened()
         try:
             await self._serve()
         finally:
-            self._tell_closed()
+            self._chronicle.closed(self._closing or CloseReason.FAILED)
 
     async def _serve(self) -> None:
         self._ears = await self.hearing.open(
@@ -148,6 +159,7 @@ class Session:
             ),
             self._inbox.put,
         )
+        self._connecting.begin()
         try:
             while self._closing is None:
                 self._handling = bool(self._inbox)
@@ -158,13 +170,17 @@ class Session:
                 else:
                     await self._handle(event)
         finally:
-            self._forget_waking()
+            self._waking.forget()
             await self._stop_turn()
+            await self._drafts.close()
+            await self._connecting.close()
             await self._ears.close()
 
     # -- what happens, in order ----------------------------------------------------------------------------------
 
     async def _handle(self, event: SessionEvent | OpusPacket) -> None:
+        if isinstance(event, _ENDS_A_DRAFT):
+            self._drafts.drop(DraftResult.RESUMED if isinstance(event, SpeechResumed) else DraftResult.DROPPED)
         match event:
             case OpusPacket():
                 self._hear().packets((event,))
@@ -173,22 +189,36 @@ class Session:
             case ListenStop():
                 self._hear().stop()
             case Detect(text):
+                self._connecting.begin()
                 await self._detected(text)
             case Abort():
                 await self._aborted()
-            case SpeechStarted():
-                self._speech_under_way = True
-                self._tell(Stage.SPEECH_STARTED)
-            case Pause():
-                self._tell(Stage.PAUSED)
+            case SpeechStarted(start_sample):
+                self._quiet.speech_under_way = True
+                self._connecting.begin()
+                self._drafts.new_utterance()
+                self._chronicle.reached(Stage.SPEECH_STARTED)
+                if self._may_interrupt is not None:
+                    self._may_interrupt.speech_started(start_sample)
+            case Partial(text=text, sample=sample):
+                await self._weigh(text, sample)
+            case Pause(text=text, end_sample=sample):
+                self._chronicle.reached(Stage.PAUSED)
+                await self._weigh(text, sample)
+                self._draft(event)
             case SpeechResumed():
-                pass  # the utterance goes on; drafts will care
+                pass  # the utterance goes on, and its draft was dropped above
             case Utterance():
                 await self._heard(event)
             case NothingHeard(reason):
                 self._heard_nothing(reason)
             case HearingFailed(code, message, engine):
-                log.warning("recogniser failed", extra={**self._ids(), "code": code, "engine": engine, "why": message})
+                log.warning(
+                    "recogniser failed", extra={**self._chronicle.ids, "code": code, "engine": engine, "why": message}
+                )
+                if self._turn is not None and self._may_interrupt is not None:
+                    self._may_interrupt.resume()  # who knows whether that was speech: the reply is worth more
+                    return
                 await self._stop_turn()
                 self._begin_turn("speech", "", failure=EngineFailed(message, engine=engine, code=code))
             case CloseReason():
@@ -198,14 +228,14 @@ class Session:
         self._mode = mode
         if self._turn is not None and not self._is_preface(self._turn, mode):
             await self._stop_turn()
-        if self._woken_by:
+        if self._waking.word:
             self._greet()
         if self._turn is None or mode is ListenMode.REALTIME:
             self._hear().listen(mode)
         self._settle()
 
     async def _aborted(self) -> None:
-        self._forget_waking()
+        self._waking.forget()
         await self._stop_turn()
         self._hear_afresh()
         self._settle()
@@ -216,37 +246,51 @@ class Session:
         if text.strip() and not is_wake_word(text, self.role.wake_words):
             self._begin_turn("text", text)
         elif self.role.greet:
-            self._forget_waking()
-            self._woken_by = text.strip() or WOKEN
-            self._greeting = asyncio.get_running_loop().call_later(GREET_AFTER_S, self._greet)
+            self._waking.wake(text.strip(), self._greet)
 
     async def _heard(self, utterance: Utterance) -> None:
         if utterance.truncated:
-            log.info("utterance was cut at its longest length", extra=self._ids())
+            log.info("utterance was cut at its longest length", extra=self._chronicle.ids)
+        if self._may_interrupt is not None and not self._may_interrupt.weigh(
+            utterance.text, utterance.end_sample, final=True
+        ):
+            self._may_interrupt.disregard()
+            self._drafts.drop(DraftResult.DROPPED)
+            self._settle()
+            return
+        draft = self._drafts.adopt(utterance.text)
         await self._stop_turn()
-        self._begin_turn("speech", utterance.text, utterance=utterance)
+        self._begin_turn("speech", utterance.text, utterance=utterance, draft=draft)
+
+    def _draft(self, pause: Pause) -> None:
+        """Begins the reply, where this may be all, a model will be asked, and no other turn is still being heard."""
+        hopeless = pause.unfinished or not pause.text or is_exit(pause.text, self.role.exit_phrases)
+        if self._turn is None and not hopeless:
+            self._drafts.begin(pause.text, self._history.messages_if(pause.text, clock()))
+
+    async def _weigh(self, text: str, sample: int) -> None:
+        """Words over the reply: enough of them stop it, long before the utterance is finished."""
+        if self._turn is not None and self._may_interrupt is not None and self._may_interrupt.weigh(text, sample):
+            await self._stop_turn()
 
     def _heard_nothing(self, reason: str) -> None:
         """Silence is answered with silence; speech that was not understood is, once until something was."""
         self._settle()
+        if self._may_interrupt is not None:
+            self._may_interrupt.resume()
         if reason != "rejected" or self._turn is not None:
             return
-        log.info("speech was not understood", extra=self._ids())
+        log.info("speech was not understood", extra=self._chronicle.ids)
         if not self._puzzled:
             self._begin_turn("speech", "", scripted=not_understood(self._language))
             self._puzzled = True
 
     def _greet(self) -> None:
-        if self._woken_by and self._turn is None and self._closing is None:
-            self._language = language_of(self._woken_by) or self._language
-            self._begin_turn("wake", self._woken_by, scripted=greeting(self._language, self._talks))
-        self._forget_waking()
-
-    def _forget_waking(self) -> None:
-        self._woken_by = ""
-        if self._greeting is not None:
-            self._greeting.cancel()
-            self._greeting = None
+        word = self._waking.word
+        self._waking.forget()
+        if word and self._turn is None and self._closing is None:
+            self._language = language_of(word) or self._language
+            self._begin_turn("wake", word, scripted=greeting(self._language, self._talks))
 
     def _hear_afresh(self) -> None:
         """Drops what was being heard. In realtime mode no new `listen start` will come, so it goes on listening."""
@@ -257,11 +301,9 @@ class Session:
 
     def _grown_quiet(self) -> None:
         """Nothing happened for `idle_s`: say goodbye if the device is listening, else just close."""
-        if self._speech_under_way and not self._waited_for_speech:  # in the middle of a long sentence, once
+        if self._quiet.wait_for_speech(asyncio.get_running_loop().time()):
             self.channel.keep_alive()
-            self._settle(speech_under_way=True)
-            self._waited_for_speech = True
-        elif self._mode in (ListenMode.AUTO, ListenMode.REALTIME) and not self._speech_under_way:
+        elif self._mode in (ListenMode.AUTO, ListenMode.REALTIME) and not self._quiet.speech_under_way:
             self._begin_turn("idle", "", scripted=idle_goodbye(self._language, self._talks), last=CloseReason.IDLE)
         else:
             self._close(CloseReason.IDLE)
@@ -275,6 +317,7 @@ class Session:
         *,
         utterance: Utterance | None = None,
         scripted: str = "",
+        draft: Draft | None = None,
         failure: EngineFailed | None = None,
         last: CloseReason | None = None,
     ) -> None:
@@ -294,14 +337,20 @@ class Session:
             utterance=utterance,
             language=self._language,
             scripted=scripted,
+            filler_ms=self.role.filler_ms,
+            draft=draft,
             failure=failure,
             ends_conversation=last is not None,
+            on_clause=self._tell_ears,
         )
-        self._speech_under_way = False
+        self._quiet.speech_under_way = False
+        self._drafts.drop(DraftResult.DROPPED)
         self._puzzled = False
         if self._mode is not ListenMode.REALTIME:
             self._hear().reset()  # the device's microphone is off while it speaks; stray packets are nobody's words
         self._turn = turn
+        self._interruption = Interruption(turn, self._chronicle)
+        self._tell_ears("", 0.0)
         turn.begin()
         self._turn_task = asyncio.create_task(self._run_turn(turn, last), name=f"turn {turn.turn_id}")
 
@@ -310,7 +359,8 @@ class Session:
             await turn.take_turn()
         finally:
             if self._turn is turn:
-                self._turn = self._turn_task = None
+                self._turn_over()
+            self._hear().expect(expected_answer(turn.reply.playback.heard_text()))
             self._settle()
         if last is not None:
             self._close(last)
@@ -321,11 +371,29 @@ class Session:
         if task is None or self._turn is None:
             return
         self._turn.hush()
+        if self._interruption is not None:
+            self._interruption.turn_over()
         if not self._turn.under_way:
             await asyncio.sleep(0)  # a task cancelled before its first step would not even say that it ended
         task.cancel()
         await asyncio.wait((task,), timeout=STOP_TURN_S)
+        self._turn_over()
+
+    def _turn_over(self) -> None:
         self._turn = self._turn_task = None
+        if self._interruption is not None:
+            self._interruption.turn_over()
+        if self._mode is ListenMode.REALTIME and self._ears is not None:
+            self._ears.speaking("", 0.0)
+
+    @property
+    def _may_interrupt(self) -> Interruption | None:
+        """In realtime mode the microphone is on while the toy speaks, and speech may interrupt it."""
+        return self._interruption if self._mode is ListenMode.REALTIME else None
+
+    def _tell_ears(self, text: str, until_ms: float) -> None:
+        if self._mode is ListenMode.REALTIME:
+            self._hear().speaking(text, until_ms + SPEAKING_MS)
 
     def _is_preface(self, turn: Turn, mode: ListenMode) -> bool:
         """Typed text and wake words come before `listen start`; that start does not interrupt their answer. A pressed
@@ -338,68 +406,26 @@ class Session:
         """The next event, or None when the session has been quiet for too long."""
         loop = asyncio.get_running_loop()
         while True:
-            quiet_at_s = self._quiet_since_s + self.limits.idle_s
             silent_at_s = self.channel.last_sent_s + KEEP_ALIVE_S
             try:
-                async with asyncio.timeout_at(min(quiet_at_s, silent_at_s)):
+                async with asyncio.timeout_at(min(self._quiet.ends_s, silent_at_s)):
                     return await self._inbox.get()
             except TimeoutError:
                 if silent_at_s <= loop.time():
                     self.channel.keep_alive()
                 if self._turn is not None:
                     self._settle()
-                elif self._quiet_since_s + self.limits.idle_s <= loop.time():
+                elif self._quiet.ends_s <= loop.time():
                     return None
 
     def _hear(self) -> HearingSession:
         assert self._ears is not None, "ears are opened before the first event is handled"
         return self._ears
 
-    def _settle(self, *, speech_under_way: bool = False) -> None:
-        self._quiet_since_s = asyncio.get_running_loop().time()
-        self._speech_under_way = speech_under_way
-        self._waited_for_speech = False
+    def _settle(self) -> None:
+        self._quiet.settle(asyncio.get_running_loop().time())
 
     def _close(self, reason: CloseReason) -> None:
         self._closing = self._closing or reason
         self.channel.close(reason)
         self._inbox.put(reason)
-
-    def _tell(self, stage: Stage) -> None:
-        self.emit(
-            StageReached(
-                at_s=asyncio.get_running_loop().time(),
-                device_id=self.channel.device_id,
-                session_id=self.channel.session_id,
-                turn_id="",
-                stage=stage,
-            )
-        )
-
-    def _tell_opened(self) -> None:
-        channel = self.channel
-        self.emit(
-            SessionOpened(
-                at_s=asyncio.get_running_loop().time(),
-                device_id=channel.device_id,
-                session_id=channel.session_id,
-                client_id=channel.client_id,
-                transport=channel.transport,
-                firmware=channel.firmware,
-                board=channel.board,
-                opened_at=datetime.now(UTC),
-            )
-        )
-
-    def _tell_closed(self) -> None:
-        self.emit(
-            SessionClosed(
-                at_s=asyncio.get_running_loop().time(),
-                device_id=self.channel.device_id,
-                session_id=self.channel.session_id,
-                reason=self._closing or CloseReason.FAILED,
-            )
-        )
-
-    def _ids(self) -> dict[str, str]:
-        return {"device_id": self.channel.device_id, "session_id": self.channel.session_id}

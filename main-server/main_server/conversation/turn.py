@@ -11,12 +11,15 @@ from datetime import UTC, datetime
 from contracts.errors import EngineError, EngineFailed
 from contracts.events import EventSink, Outcome, Stage, TurnEnded
 from contracts.hearing import Utterance
-from contracts.language_model import LanguageModel, ToolCall, Usage, Words
+from contracts.language_model import LanguageModel, ModelEvent, ToolCall, Usage, Words
+from main_server.conversation.ahead import Ahead
+from main_server.conversation.answer import ask, clock
 from main_server.conversation.closing import closing
+from main_server.conversation.draft import Draft, Opening
 from main_server.conversation.heard import joined
 from main_server.conversation.history import History
-from main_server.conversation.phrases import apology
-from main_server.conversation.playback import Playback
+from main_server.conversation.phrases import apology, filler
+from main_server.conversation.playback import OnClause, Playback
 from main_server.conversation.ports import Channel, Voice
 from main_server.conversation.reply import Reply, speaking
 from main_server.conversation.sentences import Piece, SentenceSplitter
@@ -29,8 +32,8 @@ INTERNAL = "internal"
 
 MAX_TOOL_ROUNDS = 5
 TURN_LIMIT_S = 300.0
-TOOLS_LISTED_S = 1.0
-"""Text typed right after the hello may be there before the device has listed its tools; speech never is."""
+STALL_S = 0.15
+"""A model that hesitates this long has the clause before it spoken, when there is nothing else left to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,10 @@ class Engines:
 
 @dataclass(slots=True)
 class Turn:
-    """One exchange under way. `trigger` is "speech", "text", "wake" or "idle"; `scripted` needs no model."""
+    """One exchange under way. `trigger` is "speech", "text", "wake" or "idle"; `scripted` needs no model.
+
+    `draft` is the reply that was begun at the pause and is this turn's now.
+    """
 
     channel: Channel
     engines: Engines
@@ -58,10 +64,13 @@ class Turn:
     utterance: Utterance | None = None
     language: str = ""  # "zh" or "en": what the toy says unasked
     scripted: str = ""
+    filler_ms: int = 0  # without a word of the reply by then, a filler is said; 0 = never
+    draft: Draft | None = None
     failure: EngineError | None = None  # the ears failed: all there is to say is sorry
     error_code: str = ""
     error_sentence: str = ""
     ends_conversation: bool = False
+    on_clause: OnClause = lambda text, until_ms: None
     under_way: bool = False
     outcome: Outcome = Outcome.COMPLETED
     reply: Reply = field(init=False)
@@ -71,18 +80,33 @@ class Turn:
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     _apologised: str = ""
     _playing: Playback = field(init=False)
+    _held: bool = False
     _stopped: bool = False
     _remembered: bool = False
+    _filling: asyncio.TimerHandle | None = None
+    _begun: Ahead[ModelEvent] | None = field(init=False)  # the draft's answer, until it is read
 
     def __post_init__(self) -> None:
         self._watch = Stopwatch(self.channel, self.emit, self.turn_id, self.heard_at_s)
-        self._playing = Playback(self.channel, on_first_frame=_nothing, not_before_s=0.0)
-        self.reply = self._new_reply(self.engines.voice, settle_from_s=self.heard_at_s)
+        self._playing = Playback(self.channel, on_first_frame=lambda clause: None, not_before_s=0.0)
+        self._begun = self.draft.answer if self.draft else None
+        opening = self.draft.opening if self.draft else None
+        self.reply = self._new_reply(self.engines.voice, settle_from_s=self.heard_at_s, opening=opening)
 
     @property
     def sound_has_left(self) -> bool:
         """Whether the device has been sent any sound of this turn."""
         return self._playing.next_number > 1
+
+    @property
+    def says(self) -> str:
+        """What the toy is saying and has just said in this turn."""
+        return self._playing.recent_text()
+
+    @property
+    def audible_until_s(self) -> float:
+        """Loop time at which the device will have played all that was sent."""
+        return self._playing.plays_until_s
 
     def begin(self) -> None:
         """What the device is told at once: what was heard, and that it is going to be spoken to."""
@@ -91,12 +115,25 @@ class Turn:
             self.history.add_user(self.user_text)
             self.channel.stt(self.user_text)
         self.channel.tts_start()
+        for stage, at_s in self.draft.moments.items() if self.draft else ():
+            self._watch.reached(stage, self.engines.voice.name if stage is Stage.FIRST_SPEECH else "", at_s=at_s)
+
+    def hold(self) -> None:
+        """Somebody speaks over the reply: no more of it is sent until `resume`. Thinking and speech go on behind it."""
+        self._held = True
+        self._playing.hold()
+
+    def resume(self) -> None:
+        """It was no interruption: the reply goes on where it stopped, to the frame."""
+        self._held = False
+        self._playing.resume()
 
     def hush(self) -> None:
         """Stops the sound within the frame and tells the device so; the task itself is cancelled by its owner.
 
         What was heard is known now, and is remembered before anything else may be said.
         """
+        self._watch.stop_heard()
         self._playing.mute()
         self._stop_speaking()
         self._remember(interrupted=True)
@@ -122,6 +159,7 @@ class Turn:
         if self.failure is not None:
             raise self.failure
         broke_off: EngineError | None = None
+        self._await_filling()
         try:
             async with speaking(self.reply), closing(self._pieces()) as pieces:
                 try:
@@ -141,26 +179,32 @@ class Turn:
         splitter = SentenceSplitter(tokens=True)
         async with closing(self._think()) as words:
             async for text in words:
-                for piece in splitter.push(text):
+                for piece in splitter.push(text) if text is not None else self._hesitated(splitter):
                     self._watch.reached_once(Stage.FIRST_CLAUSE)
                     yield piece
         for piece in splitter.flush():
             self._watch.reached_once(Stage.FIRST_CLAUSE)
             yield piece
 
-    async def _think(self) -> AsyncIterator[str]:
-        """The model's words; tools it calls are run in between, their results shown to it, until it only talks."""
+    def _hesitated(self, splitter: SentenceSplitter) -> list[Piece]:
+        return splitter.stalled() if self.reply.runs_dry else []
+
+    async def _think(self) -> AsyncIterator[str | None]:
+        """The model's words, None where it hesitates. Tools it calls are run in between and their results shown to it,
+        until it only talks."""
         if self.scripted:
             yield self.scripted
             return
-        await self.channel.tools.settled(TOOLS_LISTED_S)
         for _ in range(MAX_TOOL_ROUNDS):
             said: list[str] = []
             calls: list[ToolCall] = []
-            answer = self.engines.model.reply(self.history.messages(_clock()), self.channel.tools.specs())
-            async with closing(answer) as events:  # leaving it closes the request
+            # Leaving it closes the request.
+            answer = self._ask()
+            async with closing(answer), closing(answer.or_stalls(STALL_S)) as events:
                 async for event in events:
                     match event:
+                        case None:
+                            yield None
                         case Words(text):
                             self._watch.reached_once(Stage.FIRST_TOKEN)
                             said.append(text)
@@ -172,6 +216,17 @@ class Turn:
             if not calls:
                 return
             await self._run_tools("".join(said), calls)
+
+    def _await_filling(self) -> None:
+        if self.filler_ms > 0 and not self.scripted:
+            loop = asyncio.get_running_loop()
+            text = filler(self.language, len(self.history))
+            self._filling = loop.call_at(self.heard_at_s + self.filler_ms / 1000, self.reply.fill, text)
+
+    def _ask(self) -> Ahead[ModelEvent]:
+        """The model's answer to the talk so far: at first the one that was begun at the pause, where there is one."""
+        begun, self._begun = self._begun, None
+        return begun or ask(self.engines.model, self.channel.tools, self.history.messages(clock()))
 
     async def _run_tools(self, said: str, calls: list[ToolCall]) -> None:
         self.history.add_calls(calls, said)
@@ -230,6 +285,10 @@ class Turn:
         await asyncio.sleep(max(0.0, wait_until_s - asyncio.get_running_loop().time()))
 
     def _end(self) -> None:
+        if self._filling is not None:
+            self._filling.cancel()
+        if self.draft is not None:
+            self.draft.drop()
         if not (self.ends_conversation and self.outcome is Outcome.COMPLETED):
             self._stop_speaking()
         self._remember(interrupted=self.outcome is Outcome.INTERRUPTED)
@@ -253,20 +312,28 @@ class Turn:
             self._stopped = True
             self.channel.tts_stop()
 
-    def _new_reply(self, voice: Voice, *, settle_from_s: float, not_before_s: float = 0.0) -> Reply:
+    def _new_reply(
+        self, voice: Voice, *, settle_from_s: float, not_before_s: float = 0.0, opening: Opening | None = None
+    ) -> Reply:
         settled_s = settle_from_s + self.channel.traits.settle_ms / 1000
         playback = Playback(
             self.channel,
-            on_first_frame=lambda: self._watch.reached_once(Stage.FIRST_SOUND, voice.name),
+            on_first_frame=lambda clause: self._watch.reached_once(
+                Stage.FILLED if clause.filler else Stage.FIRST_SOUND, voice.name
+            ),
             not_before_s=max(settled_s, not_before_s),
             first_number=self._playing.next_number,
+            on_clause=self.on_clause,
         )
+        if self._held:
+            playback.hold()
         self._playing = playback
         return Reply(
             self.channel,
             voice,
             playback,
             on_first_speech=lambda: self._watch.reached_once(Stage.FIRST_SPEECH, voice.name),
+            opening=opening,
         )
 
     def _count(self, prompt_tokens: int, completion_tokens: int) -> None:
@@ -298,23 +365,14 @@ class Turn:
             prompt_tokens=self._usage.prompt_tokens,
             completion_tokens=self._usage.completion_tokens,
             tools=tuple(self._tools_called),
-            timings=self._watch.timings(now_s, utterance),
+            timings=self._watch.timings(now_s, utterance, self.draft.began_s if self.draft else None),
         )
-
-
-def _nothing() -> None:
-    pass
 
 
 def _code_of(error: Exception) -> str:
     if isinstance(error, EngineError):
         return error.code
     return "turn_timeout" if isinstance(error, TimeoutError) else INTERNAL
-
-
-def _clock() -> str:
-    """The last thing a model reads before the talk, so that all before it stays the same and can be cached."""
-    return f"It is now {datetime.now().astimezone():%A, %Y-%m-%d %H:%M (UTC%z)}."
 
 
 def _first_cause(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from contracts.audio import BYTES_PER_SAMPLE, OpusFormat, Pcm
+from contracts.connecting import connect
 from contracts.speech import Synthesizer, VoiceChoice, one
 from main_server.conversation.closing import closing
 from sound.opus import OpusEncoder
@@ -63,6 +64,10 @@ class OpusVoice:
                 yield packet
         if self._cache is not None and 0 < len(made) <= keep_count:
             self._cache.put(replace(sentence, voice=self.name), tuple(made))
+
+    async def connect(self) -> None:
+        """Has the engine's connection open, where there is one. Raises EngineError."""
+        await connect(self._synthesizer)
 
     def _comes_again(self, sentence: Sentence) -> bool:
         return self._cache is not None and self._cache.comes_again(sentence)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
+from contracts.connecting import connect
 from contracts.errors import EngineError
 from main_server.failover.breaker import Breaker, BreakerLimits, State, weight_of
 
@@ -113,6 +114,10 @@ class Line(Generic[EngineT]):
         failures = await asyncio.gather(*(self._warm(entry) for entry in self.entries))
         if all(failures):
             raise next(failure for failure in failures if failure)
+
+    async def connect(self) -> None:
+        """Has the one that would be asked now connect. Raises EngineError; no breaker counts it."""
+        await connect(next(self.candidates()).engine)
 
     async def close(self) -> None:
         """Closes all, then raises what the first that did not close raised."""

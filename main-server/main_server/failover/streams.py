@@ -43,6 +43,9 @@ class FailoverModel:
     async def warm(self) -> None:
         await self.line.warm()
 
+    async def connect(self) -> None:
+        await self.line.connect()
+
     async def close(self) -> None:
         await self.line.close()
 
@@ -75,6 +78,9 @@ class FailoverSynthesizer:
 
     async def warm(self) -> None:
         await self.line.warm()
+
+    async def connect(self) -> None:
+        await self.line.connect()
 
     async def close(self) -> None:
         await self.line.close()

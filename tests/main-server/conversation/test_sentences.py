@@ -299,3 +299,33 @@ def test_every_piece_has_something_to_say_or_to_show(reply: str) -> None:
     for piece in split(reply):
         assert words_of(piece.text) or (piece.text == "" and piece.emotion)
         assert piece.text == " ".join(piece.text.split())
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken", "later"),
+    [
+        ("Well, that is", "Well,", "that is it."),
+        ("嗯，我想", "嗯，", "我想 it."),
+        ("He said hello to all of us. The", "He said hello to all of us.", "The it."),
+        ("It costs 1,", None, "It costs 1, it."),
+        ("Look at http:", None, "Look at http: it."),
+        ("Ask Dr.", None, "Ask Dr. it."),
+        ("nothing to cut", None, "nothing to cut it."),
+        ("Really", None, "Really it."),
+    ],
+)
+def test_a_writer_who_hesitates_has_whole_clauses_spoken(written: str, spoken: str | None, later: str) -> None:
+    splitter = SentenceSplitter()
+    pieces = [piece.text for piece in [*splitter.push(written), *splitter.stalled()]]
+    assert pieces == ([] if spoken is None else [spoken])
+    rest = [piece.text for piece in [*splitter.push(" it."), *splitter.flush()]]
+    assert " ".join(rest) == later
+
+
+@pytest.mark.parametrize("at", range(60))
+def test_no_word_is_lost_or_said_twice_where_a_writer_hesitates(at: int) -> None:
+    text = "Well, once upon a time, in 1,000 B.C., there was Dr. No! Yes... 好，真的吗？是的。"
+    splitter = SentenceSplitter(tokens=True)
+    pieces = [*splitter.push(text[:at]), *splitter.stalled(), *splitter.push(text[at:]), *splitter.flush()]
+    spoken = "".join(piece.text for piece in pieces)
+    assert [char for char in spoken if char.isalnum()] == [char for char in text if char.isalnum()]

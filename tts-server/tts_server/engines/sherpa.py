@@ -1,43 +1,51 @@
 """Natural voices on sherpa-onnx (Matcha, Kokoro, VITS, Piper) on this machine's CPU: one for Chinese, one for English.
 
 Text is spoken script by script, each by the voice of its language; where only one voice is installed, espeak-ng speaks
-the other script. The library lets the GIL go while it computes, so a thread is enough.
+the other script. The models live in a child process (sherpa_process): the library writes people's words to its standard
+error and ends its process over what it dislikes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from contracts.audio import BYTES_PER_SAMPLE, Pcm
 from contracts.errors import EngineTimeout, EngineUnavailable
 from contracts.model_files import models_dir, try_in_a_process
 from contracts.speech import Synthesizer, VoiceChoice, one
+from contracts.supervisor import ChildProcess
 from sound.resample import Resampler
 from tts_server.engines.base import amplified, has_words, sentences, split_long, without_signs
 from tts_server.engines.espeak import EspeakSynthesizer, script_runs, units
 from tts_server.engines.espeak_library import library
 from tts_server.engines.sherpa_files import voice_files
 
-if TYPE_CHECKING:
-    from tts_server.engines.sherpa_voice import SherpaVoice
-
 MAX_UNIT_CHARS = 120
 """A voice computes a whole sentence before its first sound: longer ones are cut after a clause."""
-
-MAX_UNIT_PIECES = 64
-"""Sentences of one unit; the computing stops at more, which bounds what waits for a slow listener."""
 
 PIECE_S = 20.0
 """Deadline for the next sound, waiting behind other toys included."""
 
+LOAD_S = 60.0
+"""Deadline for loading the models, which takes seconds on a slow disk."""
+
 SPEED_RANGE = (0.5, 2.0)
+
+PROCESS = "tts_server.engines.sherpa_process"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedVoice:
+    """What the child says of a voice it has loaded."""
+
+    sample_rate_hz: int
+    speakers: int
+    wants_phonemes: bool
 
 
 class SherpaSynthesizer:
@@ -51,8 +59,8 @@ class SherpaSynthesizer:
     def __init__(self, models: Path | None = None, *, other: Synthesizer | None = None) -> None:
         self._models = models or models_dir()
         self._other = other or EspeakSynthesizer()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sherpa")
-        self._voices: dict[str, SherpaVoice] = {}
+        self._child = _child()
+        self._voices: dict[str, LoadedVoice] = {}
 
     @staticmethod
     def tried(models: Path) -> str:
@@ -86,29 +94,28 @@ class SherpaSynthesizer:
                             yield pcm
 
     async def warm(self) -> None:
-        """Loads the voices. Raises EngineUnavailable."""
+        """Starts the child and loads the voices. Raises EngineUnavailable, EngineTimeout."""
         await self._loaded()
         await self._other.warm()
 
     async def close(self) -> None:
-        """Lets the models go; they are loaded again when somebody speaks."""
-        self._voices = {}
+        """Ends the child; another one is started when somebody speaks."""
+        child, self._child, self._voices = self._child, _child(), {}
+        await child.close()
         await self._other.close()
 
-    async def _loaded(self) -> dict[str, SherpaVoice]:
-        return self._voices or await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
-
-    def _load(self) -> dict[str, SherpaVoice]:
-        from tts_server.engines.sherpa_voice import SherpaVoice  # a library that most servers have no models for
-
+    async def _loaded(self) -> dict[str, LoadedVoice]:
         if not self._voices:
-            self._voices = {language: SherpaVoice(files) for language, files in voice_files(self._models).items()}
-        if not self._voices:
-            raise EngineUnavailable(f"There is no voice in {self._models}: see docs/engines.md.", engine=self.name)
+            try:
+                async with asyncio.timeout(LOAD_S):
+                    answer = await self._child.request("load", {"models": str(self._models)})
+            except TimeoutError as error:
+                raise EngineTimeout("The voices take too long to load.", engine=self.name) from error
+            self._voices = {language: LoadedVoice(**facts) for language, facts in answer.fields["voices"].items()}
         return self._voices
 
     async def _unit(
-        self, voice: SherpaVoice | None, language: str, text: str, choice: VoiceChoice
+        self, voice: LoadedVoice | None, language: str, text: str, choice: VoiceChoice
     ) -> AsyncGenerator[Pcm, None]:
         if voice is None:
             elsewhere = self._other.speak(one(text), replace(choice, voice="", language=language))
@@ -116,16 +123,34 @@ class SherpaSynthesizer:
                 async for pcm in pieces:
                     yield pcm
             return
-        speaker = _speaker(choice.voice, voice)
-        speed = min(max(choice.speed, SPEED_RANGE[0]), SPEED_RANGE[1])
-        phonemes = await _phonemes(text, language) if voice.wants_phonemes else []
-
-        def work(hear: Callable[[bytes], bool]) -> None:
-            voice.say(text, speaker, speed, hear, phonemes)
-
-        async with aclosing(_heard(self._thread, work)) as made:
+        wanted = {
+            "models": str(self._models),  # a child that has been started again has loaded nothing yet
+            "language": language,
+            "text": text,
+            "speaker": _speaker(choice.voice, voice),
+            "speed": min(max(choice.speed, SPEED_RANGE[0]), SPEED_RANGE[1]),
+            "phonemes": await _phonemes(text, language) if voice.wants_phonemes else [],
+        }
+        async with aclosing(self._heard(wanted)) as made:
             async for data in made:
                 yield Pcm(amplified(data, choice.volume_db), voice.sample_rate_hz)
+
+    async def _heard(self, wanted: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
+        """The sound of one unit as it is computed; leaving early stops the computing at its next piece."""
+        async with aclosing(self._child.stream("say", wanted)) as frames:
+            while True:
+                try:
+                    async with asyncio.timeout(PIECE_S):
+                        frame = await anext(frames, None)
+                except TimeoutError as error:
+                    raise EngineTimeout("The voice has too much to do or does not answer.", engine=self.name) from error
+                if frame is None:
+                    return
+                yield frame.body
+
+
+def _child() -> ChildProcess:
+    return ChildProcess(PROCESS, name="sherpa voice")
 
 
 def _units(text: str, choice: VoiceChoice) -> Iterator[tuple[str, str]]:
@@ -145,7 +170,7 @@ async def _phonemes(text: str, language: str) -> list[str]:
     return [*(f"{clause}," for clause in clauses), last + (mark if mark in ".!?" else ".")] if last else []
 
 
-def _speaker(name: str, voice: SherpaVoice) -> int:
+def _speaker(name: str, voice: LoadedVoice) -> int:
     if not SherpaSynthesizer.understands(name):
         raise EngineUnavailable(
             f"The voices in the models folder have numbers, not names such as {name!r}: try 0.",
@@ -153,49 +178,6 @@ def _speaker(name: str, voice: SherpaVoice) -> int:
             code="unknown_voice",
         )
     return min(int(name or 0), voice.speakers - 1)
-
-
-@dataclass(slots=True)
-class _Listener:
-    """Where a unit's pieces go, from the voice's thread to the loop."""
-
-    loop: asyncio.AbstractEventLoop
-    queue: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(MAX_UNIT_PIECES + 1))
-    numbers: Iterator[int] = field(default_factory=itertools.count)
-    gone: bool = False
-
-    def hear(self, pcm: bytes) -> bool:
-        """Called on the voice's thread; False stops the work."""
-        if self.gone or next(self.numbers) >= MAX_UNIT_PIECES:
-            return False
-        try:
-            self.loop.call_soon_threadsafe(self.queue.put_nowait, pcm)
-        except RuntimeError:  # the loop has closed: nobody listens any more
-            return False
-        return True
-
-
-async def _heard(
-    thread: ThreadPoolExecutor, work: Callable[[Callable[[bytes], bool]], None]
-) -> AsyncGenerator[bytes, None]:
-    """The sound of one unit as it is computed; leaving early stops the computing at its next piece."""
-    listener = _Listener(asyncio.get_running_loop())
-    job = listener.loop.run_in_executor(thread, work, listener.hear)
-    job.add_done_callback(lambda _: listener.queue.put_nowait(None))
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(PIECE_S):
-                    pcm = await listener.queue.get()
-            except TimeoutError:
-                raise EngineTimeout("The voice has too much to do or does not answer.", engine="sherpa") from None
-            if pcm is None:
-                break
-            yield pcm
-        await job
-    finally:
-        listener.gone = True
-        job.cancel()
 
 
 async def _at_rate(made: AsyncGenerator[Pcm, None], rate_hz: int) -> AsyncGenerator[Pcm, None]:

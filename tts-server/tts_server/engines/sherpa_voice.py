@@ -67,7 +67,12 @@ if __name__ == "__main__":  # the trial of tts_server.engines.sherpa
     try:
         files = files_in(Path(sys.argv[1]))
         pieces: list[bytes] = []
-        SherpaVoice(files).say("a 好", 0, 1.0, lambda pcm: pieces.append(pcm) is None, ["a"] * files.wants_phonemes)
+
+        def hear(pcm: bytes) -> bool:
+            pieces.append(pcm)
+            return True
+
+        SherpaVoice(files).say("a 好", 0, 1.0, hear, ["a"] * files.wants_phonemes)
         if not pieces:
             raise unusable(files.folder, "it makes no sound: it needs its lexicon.txt, or espeak-ng-data", "sherpa")
     except EngineError as refusal:
