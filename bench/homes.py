@@ -1,4 +1,4 @@
-"""Where ears and voice of the measured server run: in it, or in processes of their own behind sockets."""
+"""Where ears, recogniser and voice of the measured server run: in it, or in processes of their own behind sockets."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from bench.processes import Child
+
+ZHIYIN = (sys.executable, "-m", "main_server")
 
 Start = Callable[[str, Sequence[str], dict[str, str]], Awaitable[Child]]
 """Starts a program by name, command and settings, on the server's cores."""
@@ -35,15 +37,25 @@ async def inside(engines: str) -> Homes:
 
 
 async def behind_sockets(engines: str, free_port: Callable[[], int], start: Start) -> Homes:
-    """asr-server asks the recogniser of `engines`; tts-server has a stub voice in itself."""
+    """The fleet of docker-compose.yml: asr-worker asks the recogniser of `engines`, tts-server has a stub voice."""
     homes = Homes()
-    ears, voice = free_port(), free_port()
-    asr_server = (sys.executable, "-m", "main_server", "asr-server")
+    jobs, work, ears, voice = free_port(), free_port(), free_port(), free_port()
+    homes.programs["asr-worker"] = await start(
+        "asr-worker",
+        (*ZHIYIN, "asr-worker"),
+        {
+            "ZHIYIN_ASR_WORKER_PORT": str(jobs),
+            "ZHIYIN_ASR_WORKER_HTTP_PORT": str(work),
+            "ZHIYIN_ASR": f"openai+{engines}",
+        },
+    )
     homes.programs["asr-server"] = await start(
-        "asr-server", asr_server, {"ZHIYIN_ASR_SERVER_PORT": str(ears), "ZHIYIN_ASR": f"openai+{engines}"}
+        "asr-server",
+        (*ZHIYIN, "asr-server"),
+        {"ZHIYIN_ASR_SERVER_PORT": str(ears), "ZHIYIN_FABRIC_URL": f"tcp://127.0.0.1:{jobs}", "ZHIYIN_ASR": ""},
     )
     homes.programs["tts-server"] = await start("tts-server", (sys.executable, "-m", "bench.stub_voice", str(voice)), {})
-    homes.ready_urls = [f"http://127.0.0.1:{port}/ready" for port in (ears, voice)]
+    homes.ready_urls = [f"http://127.0.0.1:{port}/ready" for port in (work, ears, voice)]
     homes.settings = {
         "ZHIYIN_HEARING_URL": f"ws://127.0.0.1:{ears}/hearing",
         "ZHIYIN_TTS": f"http://127.0.0.1:{voice}",

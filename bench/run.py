@@ -205,7 +205,7 @@ def main() -> int:
                         help=f"fixed: {ENDPOINTING_MS} ms of silence (default); adaptive: by the text, and a last "
                         "round that pauses in the middle of its sentence")  # fmt: skip
     parser.add_argument("--homes", choices=("inside", "sockets"), default="inside",
-                        help="ears and voice in the server, or in asr-server and tts-server beside it")  # fmt: skip
+                        help="all in the server, or asr-server, asr-worker and tts-server beside it")  # fmt: skip
     parser.add_argument("--no-pin", dest="pin", action="store_false", help="do not give the server a core of its own")
     parser.add_argument("--recording", type=Path, help="a recording to say instead of the sentence by espeak-ng")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep data and logs there")
