@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import EngineUnavailable
 from tts_server.access import TOKEN_FILE, is_loopback, kept_token
-from tts_server.serving import load_engine, needed_token
+from tts_server.serving import needed_token
 from tts_server.settings import SettingsError, load_settings
 
 
@@ -59,10 +58,3 @@ def test_a_setting_that_cannot_be_used_is_named_and_not_repeated(
     with pytest.raises(SettingsError, match=f"ZHIYIN_{name} cannot be used: .+") as refused:
         load_settings()
     assert value not in str(refused.value)
-
-
-def test_an_engine_is_found_by_its_name_and_an_unknown_one_is_a_sentence() -> None:
-    assert load_engine("auto").name == load_engine("local:espeak").name == "espeak"
-    for name in ("parrot", "openai"):
-        with pytest.raises(EngineUnavailable, match=f"no engine local:{name} here; there are: local:espeak"):
-            load_engine(f"local:{name}")

@@ -9,12 +9,13 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
+from pathlib import Path
 
 import uvicorn
 
-from contracts.errors import EngineUnavailable
 from contracts.speech import Synthesizer
+from engine_choice.local import Chosen, first_local_voice
 from tts_server.access import TOKEN_FILE, is_loopback, kept_token
 from tts_server.app import Readiness, create_app
 from tts_server.metrics import Metrics
@@ -24,27 +25,10 @@ from tts_server.speaking import Mouth
 STOP_S = 12
 """Seconds for texts under way when the service is asked to stop."""
 
-_ENGINES = "zhiyin.synthesizers"
-_ELSEWHERE = {"openai"}
-_BUILT_IN = "espeak"
 
-
-def load_engine(address: str) -> Synthesizer:
-    """The engine of `auto` or `local:NAME`, found by entry point. Raises EngineUnavailable."""
-    name = _BUILT_IN if address == "auto" else address.removeprefix("local:")
-    points = {point.name: point for point in entry_points(group=_ENGINES) if point.name not in _ELSEWHERE}
-    if name not in points:
-        known = ", ".join(f"local:{each}" for each in sorted(points)) or "none"
-        raise EngineUnavailable(
-            f"ZHIYIN_TTS_SERVER_ENGINE: there is no engine local:{name} here; there are: {known}.", engine=name
-        )
-    try:
-        engine: Synthesizer = points[name].load()()
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"The engine {name} cannot be loaded: {error}: run `make setup`.", engine=name
-        ) from error
-    return engine
+def models_dir(settings: TtsServerSettings) -> Path:
+    """Where voices lie: ZHIYIN_MODELS_DIR, else `models` in the data folder, as for main-server."""
+    return (settings.models_dir or settings.data_dir / "models").resolve()
 
 
 def needed_token(settings: TtsServerSettings) -> str:
@@ -62,7 +46,10 @@ async def serve(settings: TtsServerSettings) -> None:
     listening = _listen(settings.tts_server_host, settings.tts_server_port)
     try:
         token = needed_token(settings)
-        engine = load_engine(settings.tts_server_engine)
+        chosen = await asyncio.to_thread(
+            first_local_voice, settings.tts_server_engine, models_dir(settings), "ZHIYIN_TTS_SERVER_ENGINE"
+        )
+        engine = chosen.engine
         await engine.warm()
         readiness = Readiness()
         config = uvicorn.Config(
@@ -76,7 +63,7 @@ async def serve(settings: TtsServerSettings) -> None:
             timeout_graceful_shutdown=STOP_S,
             proxy_headers=False,
         )
-        await _Server(config, readiness, _banner(settings, engine, token, listening)).serve(sockets=[listening])
+        await _Server(config, readiness, _banner(settings, chosen, token, listening)).serve(sockets=[listening])
         await engine.close()
     finally:
         listening.close()
@@ -132,10 +119,13 @@ def run(settings: TtsServerSettings) -> None:
         runner.run(serve(settings))
 
 
-def _banner(settings: TtsServerSettings, engine: Synthesizer, token: str, listening: socket.socket) -> str:
+def _banner(settings: TtsServerSettings, chosen: Chosen[Synthesizer], token: str, listening: socket.socket) -> str:
     host = settings.tts_server_host
     where = f"[{host}]" if ":" in host else host
-    rows = {"address": f"http://{where}:{listening.getsockname()[1]}/v1", "engine": engine.name}
+    rows = {
+        "address": f"http://{where}:{listening.getsockname()[1]}/v1",
+        "engine": f"{chosen.engine.name}: {chosen.why}",
+    }
     if token and settings.internal_token.get_secret_value():
         rows["token"] = "ZHIYIN_INTERNAL_TOKEN"
     elif token:
