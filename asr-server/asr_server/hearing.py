@@ -196,6 +196,7 @@ class LocalHearingSession:
     async def close(self) -> None:
         """Cancels the transcriber's work and waits until it has stopped."""
         self._closed = True
+        await self._turn_listening.close()
         self.reset()
         self._activity.reset()
         await self._scribe.close()

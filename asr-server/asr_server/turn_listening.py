@@ -47,6 +47,13 @@ class TurnListening:
         self.withdraw()
         self._pcm.clear()
 
+    async def close(self) -> None:
+        """Cancels the question under way and waits until it has stopped."""
+        task = self._task
+        self.forget()
+        if task is not None:
+            await asyncio.wait((task,))
+
     async def _answer(self, model: TurnModel, revision: int) -> None:
         opinion = await model.finished(bytes(self._pcm))
         if self._task is asyncio.current_task():

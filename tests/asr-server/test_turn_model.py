@@ -169,6 +169,21 @@ async def test_speech_that_goes_on_cancels_the_question(speak: Speak) -> None:
     assert not any(task.get_name() == "turn model" for task in before)
 
 
+async def test_closing_the_ears_leaves_no_question_behind() -> None:
+    model = Opinion(0.5)
+    model.hold = asyncio.Event()
+    hearing = LocalHearing(Dispatch(ScriptedTranscriber(Line("I want to"))), SILERO(), turn_model=model)
+    before = asyncio.all_tasks()
+    session = await hearing.open(OpenHearing("s", OpusFormat(), "en"), lambda event: None)
+    session.listen(ListenMode.AUTO)
+    session.packets(packets(np.concatenate([silence(900), SENTENCE, silence(300)])))
+    await asyncio.sleep(0)
+    assert "turn model" in {task.get_name() for task in asyncio.all_tasks()}
+    await session.close()
+    assert asyncio.all_tasks() == before
+    assert model.cancelled == 1
+
+
 async def test_it_hears_at_most_the_last_eight_seconds(speak: Speak) -> None:
     model = Opinion(0.5)
     await speak(model, "dogs", silence(900), *[say("tell me a story about the sea")] * 6, silence(900))

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from bench.endpointing import Taken, percentile, take, take_all
@@ -58,6 +59,16 @@ def test_half_a_clause_and_550_ms_of_silence_are_never_cut(patience: Patience) -
 
 def test_who_asks_for_time_may_think_for_three_seconds() -> None:
     assert not any(one.early for one in taken(some(1, "held")))
+
+
+def test_a_short_answer_to_a_question_is_taken_at_once() -> None:
+    answers = [clip for clip in some(1, "whole") if clip.script.expecting in ("yes_no", "name", "open")]
+    unasked = [replace(clip, script=replace(clip.script, expecting="")) for clip in answers]
+    assert len(answers) >= 10
+    for asked, alone in zip(taken(answers), taken(unasked), strict=True):
+        assert asked.after_ms <= 430
+        assert alone.after_ms >= asked.after_ms
+    assert sum(one.after_ms > 480 for one in taken(unasked)) >= 6
 
 
 def test_patience_is_heard() -> None:

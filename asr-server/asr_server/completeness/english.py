@@ -62,101 +62,99 @@ def _number(last: str, expecting: str) -> Completeness:
     return Completeness.UNFINISHED if half_said or tens or len(last.split()) == 1 else Completeness.UNSURE
 
 
+def _ends_in(*endings: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|\s)(?:{'|'.join(endings)})$")
+
+
 _TELEPHONE_DIGITS = 10
 _FILLER_START = re.compile(r"^((um+|uh+|er|hmm+|oh|so|okay|ok|well|and|please|no|but) )+(?=\w)")
 _HELD = re.compile(
     r"^(please )?(wait|wait wait|wait for me|hold on|hang on|one (moment|second|sec|minute)|just (a|one) (moment|"
-    r"second|sec|minute)|"
-    r"hold on a (second|sec|minute|moment)|hang on a (second|sec|minute)|(wait|give me) (just )?(a|one) (second|"
-    r"sec|minute|moment)|"
-    r"not yet)( please)?$|(let me|i need to|i have to|i'm still) (think|thinking|see|think about (it|that)|"
-    r"think for a (second|moment|minute))$|"
-    r"(let me see|i'm thinking|hold on|hang on|wait a (second|sec|minute|moment)|give me a (second|sec|minute|"
-    r"moment))$"
+    r"second|sec|minute)|hold on a (second|sec|minute|moment)|hang on a (second|sec|minute)|(wait|"
+    r"give me) (just )?(a|one) (second|sec|minute|moment)|not yet)( please)?$|(let me|i need to|i have to|"
+    r"i'm still) (think|thinking|see|think about (it|that)|think for a (second|moment|minute))$|(let me see|"
+    r"i'm thinking|hold on|hang on|wait a (second|sec|minute|moment)|give me a (second|sec|minute|moment))$"
 )
 _YES_NO = re.compile(
     r"(yes|yeah|yep|yup|yes it is|no|no way|nope|nah|sure|ok|okay|right|correct|not now|no thanks|no thank you|"
-    r"yes please|of course|"
-    r"not really|maybe|i do|i don't|i am|i'm not|yes i do|no i don't|i think so|i don't think so|sometimes|"
-    r"absolutely|never|not yet)"
+    r"yes please|of course|not really|maybe|i do|i don't|i am|i'm not|yes i do|no i don't|i think so|"
+    r"i don't think so|sometimes|absolutely|never|not yet)"
 )
 _NAMED = re.compile(r"(my name is|my name's|i'm|i am|it's|this is|call me|you can call me|they call me) \w+( \w+)?")
 _QUANTITY = re.compile(
     r"(\d+|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty|sixty|"
-    r"seventy|eighty|ninety|"
-    r"hundred|thousand|a|half) (years?( old)?|minutes?|hours?|seconds?|days?|weeks?|months?|dollars?|euros?|"
-    r"pounds?|degrees?|percent|"
-    r"times?|of (them|us|those)|people|pieces?|o'clock|pm|am)$"
+    r"seventy|eighty|ninety|hundred|thousand|a|half) (years?( old)?|minutes?|hours?|seconds?|days?|weeks?|months?|"
+    r"dollars?|euros?|pounds?|degrees?|percent|times?|of (them|us|those)|people|pieces?|o'clock|pm|am)$"
 )
-_HANGS = re.compile(
-    r"(^|\s)(and|or|but|so|because|if|when|while|then|than|that|which|who|whose|where|how|why|what|the|a|an|my|"
-    r"your|his|her|our|their|its|"
-    r"of|to|in|on|at|for|from|with|without|about|into|onto|by|as|like|between|under|over|after|before|until|since|"
-    r"through|during|"
-    r"is|are|was|were|am|be|been|do|does|did|have|has|had|can|could|would|should|will|must|might|may|isn't|aren't|"
-    r"i|we|they|he|she|"
-    r"it's|i'm|i've|i'll|i'd|you're|he's|she's|we're|they're|that's|there's|what's|where's|who's|how's|let's|gonna|"
-    r"wanna|um|uh|er|hmm|"
-    r"well|actually|basically|maybe|either|neither|although|though|unless|whether|instead|such|very|really|quite|"
-    r"too|more|most|every|"
-    r"each|another|not|just|only|also|favourite|favorite|because of|please tell me|tell me|show me|give me|"
-    r"remind me|gave me|teach me|"
-    r"i want|i need|i like|i love|i think|i thought|i guess|i wonder|i mean|i know|i bought|i got|called|named|"
-    r"i said|he said|she said|you know|"
-    r"do you know|do you think|for example|how about|what about|what if|how many|how much|as soon|please|turn on|"
-    r"turn off|switch on|"
-    r"point|plus|minus|times|percent of|going to|want to|there|around|(?:a|an|the|my) (?:big|small|little|very|new|"
-    r"good|nice|great|red|blue|green|old|whole)|"
-    r"it is|it was|can you|could you|would you|will you|shall we|may i|can i|could i|it costs?|call|play a|(do|"
-    r"does|did|can|could|would|will|should|have|has|had|are|were|is|was) (you|it|he|she|they|we|i|the \w+)|"
-    r"want you|there any|there some)$"
+_HANGS = _ends_in(
+    # conjunctions and question words
+    r"and|or|but|so|because|because of|if|when|while|then|than|that|which|who|whose|where|how|why|what|although",
+    r"though|unless|whether|instead|as soon|for example|either|neither",
+    # articles, possessives, prepositions
+    r"the|a|an|my|your|his|her|our|their|its|every|each|another|more|most|(?:a|an|the|my) (?:big|small|little|very)",
+    r"(?:a|an|the|my) (?:new|good|nice|great|red|blue|green|old|whole)|there any|there some|favourite|favorite",
+    r"called|named|of|to|in|on|at|for|from|with|without|about|into|onto|by|as|like|between|under|over|after|before|until",
+    r"since|through|during|around|how about|what about|what if|how many|how much|percent of",
+    # verbs that carry others, with and without their subject
+    r"is|are|was|were|am|be|been|do|does|did|have|has|had|can|could|would|should|will|must|might|may|isn't|aren't",
+    r"gonna|wanna|going to|want to|(?:do|does|did|can|could|would|will|should) (?:you|it|he|she|they|we|i|the \w+)",
+    r"(?:have|has|had|are|were|is|was) (?:you|it|he|she|they|we|i|the \w+)|it is|it was|shall we|may i|let's",
+    # subjects
+    r"i|we|they|he|she|it's|i'm|i've|i'll|i'd|you're|he's|she's|we're|they're|that's|there's|what's|where's|who's",
+    r"how's|there",
+    # verbs that want an object
+    r"(?:please )?tell me|show me|give me|remind me|gave me|teach me|i want|want you|i need|i like|i love|i think",
+    r"i thought|i guess|i wonder|i mean|i know|i bought|i got|i said|he said|she said|you know|do you know",
+    r"do you think|call|play a|turn on|turn off|switch on|it costs?",
+    # fillers, adverbs, sums
+    r"um|uh|er|hmm|well|actually|basically|maybe|such|very|really|quite|too|not|just|only|also|please|point|plus|minus",
+    r"times",
 )
 _FINISHES_ANYWAY = re.compile(
-    r"((what|where|who|how|when|why)\b.* (it|he|she|that|this|they|you|we|i) (is|are|was|were|am|do|does|did|can|"
-    r"will)|"
-    r"who am i|who (is|was) (that|this|he|she|it)|what (is|was) (that|this|it for|it like)|where (am i|are they|"
-    r"are we|is (he|she|it))|how (far|old|long|big|tall|much|fast|heavy|deep|high) (is|are|was|were) (you|it|he|"
-    r"she|they|the \w+)|"
-    r"(know|tell me|remember|wonder|guess) (what|who|where|how) .+ (is|are|was|were|called)|what (time|day|year|"
-    r"colour|color) is it|(so|guess|say|now) what|tell me why|"
-    r"that's (why|how|what|who)|"
-    r"how (am|are|is) \w+|(turn|switch|put) (it|that|this|them) (on|off|up|down)|\w+ \w+ (turn|switch) (it|that|"
-    r"this) (on|off)|"
-    r"what (is|are|was|were) \w+ (for|like|about|from|made of|talking about)|^i (do|am|can|will)|^yes i (do|am|can|"
-    r"will|have)|"
-    r"no i (do|am|can|will)|where .+ from|i think so|do that|like (that|this|it)|(come|go) (in|on)|(i|you|"
-    r"we) (don't|do not) know|"
-    r"(don't|didn't|doesn't|do|did) (like|want|need) (it|that|this|you|him|her|them)|love you|love (it|that|this)|"
-    r"(do|did|can|could|would|will) (you|he|she|they|we) (like|want|know|see|do|hear|make|eat|need) (it|that|this)|"
-    r"(turn|switch) (on|off) (it|that|this)|me too|(what|how) about (you|me|him|her|them|us|this|that|it|tomorrow|"
-    r"today)|^you|"
-    r"(stop|repeat|say|leave|do|try|show|open|close|read|play|want|need) (it|that|this)( please| again| now)?|"
-    r"thank you|"
-    r"^(?!(can|could|would|will) you please$).+ please|(what|how much) (is|are) .+ (plus|minus|times|and|"
-    r"divided by) \w+|(again|today|tomorrow|yesterday|now) please|"
-    r"(what|how many|how much|which) .+ (have|has|do|need|want|eat|make|weigh|cost)|(love|miss|like|see|hate|with|"
-    r"to|for|from) (her|him)|\b(who|what|where|how|why) (is|are|was|were|am) (you|it|they|he|she|we|i)|what (do|"
-    r"does|did|can|could|would|should|will|are|is) (you|he|she|it|they|we|i) (do|want|like|eat|mean|say|see|know|"
-    r"think))$"
+    r"(?:"
+    # questions that end in their verb, pronoun or preposition
+    r"\b(?:what|where|who|how|when|why)\b.* (?:it|he|she|that|this|they|you|we|i) "
+    r"(?:is|are|was|were|am|do|does|did|can|will)|"
+    r"\b(?:who|what|where|how|why) (?:is|are|was|were|am) (?:you|it|they|he|she|we|i)|who am i|how (?:am|are|is) \w+|"
+    r"who (?:is|was) (?:that|this|he|she|it)|what (?:is|was) (?:that|this|it for|it like)|"
+    r"where (?:am i|are they|are we|is (?:he|she|it))|where .+ from|"
+    r"how (?:far|old|long|big|tall|much|fast|heavy|deep|high) (?:is|are|was|were) (?:you|it|he|she|they|the \w+)|"
+    r"what (?:time|day|year|colour|color) is it|(?:so|guess|say|now) what|that's (?:why|how|what|who)|tell me why|"
+    r"(?:know|tell me|remember|wonder|guess) (?:what|who|where|how) .+ (?:is|are|was|were|called)|"
+    r"what (?:is|are|was|were) \w+ (?:for|like|about|from|made of|talking about)|"
+    r"(?:what|how much) (?:is|are) .+ (?:plus|minus|times|and|divided by) \w+|"
+    r"(?:what|how many|how much|which) .+ (?:have|has|do|need|want|eat|make|weigh|cost)|"
+    r"what (?:do|does|did|can|could|would|should|will|are|is) (?:you|he|she|it|they|we|i) "
+    r"(?:do|want|like|eat|mean|say|see|know|think)|"
+    r"(?:do|did|can|could|would|will) (?:you|he|she|they|we) (?:like|want|know|see|do|hear|make|eat|need) "
+    r"(?:it|that|this)|"
+    r"(?:what|how) about (?:you|me|him|her|them|us|this|that|it|tomorrow|today)|"
+    # commands about something that was named before
+    r"(?:turn|switch|put) (?:it|that|this|them) (?:on|off|up|down)|(?:turn|switch) (?:on|off) (?:it|that|this)|"
+    r"(?:stop|repeat|say|leave|do|try|show|open|close|read|play|want|need) (?:it|that|this)(?: please| again| now)?|"
+    r"(?:come|go) (?:in|on)|^(?!(?:can|could|would|will) you please$).+ please|"
+    # answers and verdicts
+    r"^i (?:do|am|can|will)|^yes i (?:do|am|can|will|have)|no i (?:do|am|can|will)|i think so|me too|^you|thank you|"
+    r"like (?:that|this|it)|(?:i|you|we) (?:don't|do not) know|love (?:you|it|that|this)|"
+    r"(?:don't|didn't|doesn't|do|did) (?:like|want|need) (?:it|that|this|you|him|her|them)|"
+    r"(?:love|miss|like|see|hate|with|to|for|from) (?:her|him)"
+    r")$"
 )
 _BEGINS_ONLY = re.compile(
-    r"(if|when|while|although|though|unless|as soon as|whenever|because|since|until|before|after|once) "
-    r"(i|you|he|she|it|we|they|the|my|your|there|i'm|it's|you're|we're|mom|dad|of)\b(?!.* (will|then|would|can|am|"
-    r"we will) .*)(?!.* (i|we|he|she|they) \S+)|"
-    r"^(the|a|an|my|your|his|her|some|between|about|in|at|on) \w+ (who|which|in|of|about|that)\b.{0,12}$"
+    r"(if|when|while|although|though|unless|as soon as|whenever|because|since|until|before|after|once) (i|you|he|she|"
+    r"it|we|they|the|my|your|there|i'm|it's|you're|we're|mom|dad|of)\b(?!.* (will|then|would|can|am|"
+    r"we will) .*)(?!.* (i|we|he|she|they) \S+)|^(the|a|an|my|your|his|her|some|between|about|in|at|on) \w+ (who|"
+    r"which|in|of|about|that)\b.{0,12}$"
 )
 _SETTING_ONLY = re.compile(
     r"(yesterday|tomorrow|today|tonight|last (night|week|year|time)|next (week|year|time)|(in|this) the? ?(morning|"
-    r"afternoon|evening)|"
-    r"on (monday|tuesday|wednesday|thursday|friday|saturday|sunday)|one day|once upon a time|after (school|lunch|"
-    r"dinner|that)|"
-    r"at (night|noon|first)|(the|my|your|his|her) (first|second|next|last|best) (thing|one|time)|sometimes|usually|"
-    r"then|first|instead of)"
+    r"afternoon|evening)|on (monday|tuesday|wednesday|thursday|friday|saturday|sunday)|one day|once upon a time|"
+    r"after (school|lunch|dinner|that)|at (night|noon|first)|(the|my|your|his|her) (first|second|next|last|"
+    r"best) (thing|one|time)|sometimes|usually|then|first|instead of)"
 )
 _NUMBER_WORD = (
-    r"(\d+|zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|"
-    r"fifty|sixty|seventy|"
-    r"eighty|ninety|hundred|thousand|million)"
+    r"(\d+|zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty|"
+    r"sixty|seventy|eighty|ninety|hundred|thousand|million)"
 )
 _NUMBER = re.compile(rf"(^|[\s-]){_NUMBER_WORD}$")
 _SPOKEN_DIGITS = re.compile(
@@ -168,41 +166,33 @@ _COUNTED = re.compile(r"(no|good|nice|new|bad|this|that|which|every|another|the 
 _CALLS = re.compile(r"\b(call|dial|number)\b")
 _QUESTION = re.compile(
     r"^(what|what's|who|who's|where|where's|when|when's|why|how|how's|which|is|are|was|were|do|does|did|can|could|"
-    r"will|would|should|"
-    r"have|has|may|shall|don't|isn't|aren't|can't|won't)\s+\S+"
+    r"will|would|should|have|has|may|shall|don't|isn't|aren't|can't|won't)\s+\S+"
 )
 _COMMAND = re.compile(
     r"^(please |can you |could you |would you |will you |you )?(please )?(turn|set|play|stop|pause|open|close|tell|"
-    r"sing|start|show|make|go|"
-    r"say|switch|increase|decrease|raise|lower|mute|help|wake|remind|read|count|repeat|call|find|give|put|skip|"
-    r"spell|teach|let's|leave|"
-    r"listen|look|add|next|check|translate|explain|dance|try|come|get|send|write|draw|guess)\b"
+    r"sing|start|show|make|go|say|switch|increase|decrease|raise|lower|mute|help|wake|remind|read|count|repeat|call|"
+    r"find|give|put|skip|spell|teach|let's|leave|listen|look|add|next|check|translate|explain|dance|try|come|get|"
+    r"send|write|draw|guess)\b"
 )
 _BARE = re.compile(
-    r".* (this|these|those)|(please )?(tell|show|give|teach|remind|help|wake|let|make|get|find|send|call|sing|"
-    r"read) (me|us|him|her|them|it)|turn (it|the \w+)|"
-    r"(play|read|sing|tell|find|open|close|start) \w+|set (it|the \w+)"
+    r".* (this|these|those)|(turn|switch) (on|off|up|down) the (bedroom|kitchen|bathroom|hall|living room|garden|"
+    r"garage|office)|(please )?(tell|show|give|teach|remind|help|wake|let|make|get|find|send|call|sing|read) (me|us|"
+    r"him|her|them|it)|turn (it|the \w+)|(play|read|sing|tell|find|open|close|start) \w+|set (it|the \w+)"
 )
 _WHOLE = re.compile(
-    r"(hello|hi|hey|hi there|hello there|good (morning|night|evening|afternoon)|bye|goodbye|bye bye|thanks|"
-    r"thank you|stop|help|never mind|"
-    r"nevermind|louder|quieter|pause|continue|cancel|next|skip|next (song|one)|previous (song|one)|again|"
-    r"one more time|shut up|be quiet|"
-    r"go ahead|open (it|the \w+)|close (it|the \w+)|stop it|stop the \w+|let's go|help me|what|me too|sing (a|"
-    r"the) song|volume (up|down)|"
-    r"that's (right|funny|great|good|nice|wrong|cool|it|all|enough|true)|you're (funny|nice|great|right|wrong|"
-    r"welcome|cute|smart|silly)|"
-    r"i'm (hungry|tired|bored|happy|sad|cold|hot|thirsty|sick|fine|good|okay|sorry|done|back|home|ready|scared|"
-    r"lonely|sleepy)|"
-    r"it's (raining|snowing|cold|hot|late|funny|great|fine|okay|nice|true|done|wrong|me))( (now|too|again|please|"
-    r"today|zhiyin|everyone))?"
+    r"(hello|hi|hey|hi there|hello there|good (morning|night|evening|afternoon)|bye|goodbye|bye bye|thanks|thank you|"
+    r"stop|help|never mind|nevermind|louder|quieter|pause|continue|cancel|next|skip|next (song|one)|previous (song|"
+    r"one)|again|one more time|shut up|be quiet|go ahead|open (it|the \w+)|close (it|the \w+)|stop it|stop the \w+|"
+    r"let's go|help me|what|me too|sing (a|the) song|volume (up|down)|that's (right|funny|great|good|nice|wrong|cool|"
+    r"it|all|enough|true)|you're (funny|nice|great|right|wrong|welcome|cute|smart|silly)|i'm (hungry|tired|bored|"
+    r"happy|sad|cold|hot|thirsty|sick|fine|good|okay|sorry|done|back|home|ready|scared|lonely|sleepy)|it's (raining|"
+    r"snowing|cold|hot|late|funny|great|fine|okay|nice|true|done|wrong|me))( (now|too|again|please|today|zhiyin|"
+    r"everyone))?"
 )
 _STATEMENT = re.compile(
     r"^(i|you|he|she|it|we|they|my \w+|the \w+|this|that|there|it's|i'm|he's|she's|we're|they're|you're|that's|"
-    r"everybody|nobody)\s"
-    r"((really|just|already|also|always|never|still|have|had|am|was|were|will|can|can't|could|don't|didn't|doesn't|"
-    r"do|would|don't) )*"
-    r"\S+ (\S+ )*(it|that|this|you|him|her|them|us|me|today|(for|to) (breakfast|lunch|dinner|bed|school|work|"
-    r"sleep)|(years|months) old|one|yesterday|tomorrow|already|again|now|home|here|well|much|a lot|\w+ly|"
-    r"(great|good|nice|bad) (day|time|idea|night|morning|one)|my (homework|breakfast|lunch|dinner))$"
+    r"everybody|nobody)\s((really|just|already|also|always|never|still|have|had|am|was|were|will|can|can't|could|"
+    r"don't|didn't|doesn't|do|would|don't) )*\S+ (\S+ )*(it|that|this|you|him|her|them|today|(for|to) (breakfast|"
+    r"lunch|dinner|bed|school|work|sleep)|(years|months) old|one|yesterday|tomorrow|already|again|now|home|here|well|"
+    r"much|a lot|\w+ly|(great|good|nice|bad) (day|time|idea|night|morning|one)|my (homework|breakfast|lunch|dinner))$"
 )
