@@ -115,7 +115,7 @@ class Session:
     def __post_init__(self) -> None:
         self._language = self.role.language[:2] or self._language
         self._history = History(self.role.persona, max_turns=self.role.history_turns)
-        self._connecting = Connecting((self.engines.model, self.engines.voice))
+        self._connecting = Connecting((self.engines.ears, self.engines.model, self.engines.voice))
         self._drafts = Drafts(self.channel, self.engines.model, self.engines.voice, self.emit, self.draft_room)
 
     # -- called by the device side; never blocks -----------------------------------------------------------------
