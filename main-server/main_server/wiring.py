@@ -208,6 +208,7 @@ async def build(settings: Settings) -> House:
                 voice=opus_voice(downlink),
                 spare_voice=OpusVoice(spare, VoiceChoice(), downlink, cache),
                 recogniser=chosen_recogniser.engine.name,
+                ears=chosen_recogniser.engine,
             ),
             role=role,
             emit=emit,

@@ -160,7 +160,7 @@ def test_a_tool_waits_for_the_commit_and_runs_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [EngineFailed("full", engine="m"), [Words("Half a"), EngineFailed("cut", engine="m")]]
+    "answer", [EngineFailed("full", engine="m"), [Words("Half a"), EngineFailed("cut", engine="m")], []]
 )
 def test_a_model_that_fails_in_a_draft_is_asked_anew_and_nobody_apologises(answer: object) -> None:
     async def talk() -> None:

@@ -1,4 +1,4 @@
-"""Any order of what ears and device may tell, at any moments: a talk keeps its promises."""
+"""Drafts in any order of what ears and device may tell, at any moments: a talk keeps its promises."""
 
 from __future__ import annotations
 

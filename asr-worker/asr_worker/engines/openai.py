@@ -84,6 +84,11 @@ class OpenAITranscriber:
         if response.status in (401, 403):
             raise self._failures.refusal(response.status)
 
+    async def connect(self) -> None:
+        """Has a connection open before it is needed; asks nothing."""
+        with self._failures.translated():
+            await self._connections.connect(self._url)
+
     async def close(self) -> None:
         """Closes the connections. The transcriber may be used again, and opens new ones."""
         await self._connections.close()

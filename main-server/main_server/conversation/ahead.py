@@ -76,6 +76,11 @@ class Ahead(Generic[Item]):
         await asyncio.wait((self.task,))
 
     @property
+    def ended(self) -> bool:
+        """Whether nothing more will come than what waits to be read."""
+        return self._ended
+
+    @property
     def _something_to_tell(self) -> bool:
         return bool(self._made) or self._ended
 

@@ -1,4 +1,4 @@
-"""Connections to model and voice, opened while the person still speaks."""
+"""Connections to recogniser, model and voice, opened while the person still speaks."""
 
 from __future__ import annotations
 

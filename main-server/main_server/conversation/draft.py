@@ -67,6 +67,7 @@ class Draft:
         self._track = track
         self._splitter = SentenceSplitter(tokens=True)
         self._adopted = False
+        self._empty = True
         self._asked = messages
         self._written: list[str] = []
         self._told: Usage | None = None
@@ -75,7 +76,8 @@ class Draft:
 
     @property
     def failed(self) -> bool:
-        return self.answer.failure is not None
+        """Whether the model broke off, or has ended without a word."""
+        return self.answer.failure is not None or (self.answer.ended and self._empty)
 
     @property
     def usage(self) -> Usage:
@@ -101,6 +103,7 @@ class Draft:
         self._adopted = True
         if self.opening is not None and self.opening.packets.failure is not None:
             self.opening = None
+            self.moments.pop(Stage.FIRST_SPEECH, None)
 
     def drop(self) -> None:
         """Closes its requests, as far as they are still under way."""
@@ -113,7 +116,9 @@ class Draft:
             return
         if isinstance(event, Usage):
             self._told = event
-        elif isinstance(event, Words):
+            return
+        self._empty = False
+        if isinstance(event, Words):
             self._reached(Stage.FIRST_TOKEN)
             self._written.append(event.text)
             if self.opening is None:

@@ -55,8 +55,8 @@ class Drafts:
         if not same_request(draft.text, text):
             self.drop(DraftResult.CHANGED)
             return None
-        self._end(draft, DraftResult.ADOPTED)
         draft.adopt()
+        self._end(draft, DraftResult.ADOPTED)
         return draft
 
     def drop(self, result: DraftResult) -> None:

@@ -114,7 +114,7 @@ class Session:
         self._history = History(self.role.persona, max_turns=self.role.history_turns)
         self._chronicle = Chronicle(self.channel, self.emit)
         self._quiet = Quiet(self.limits.idle_s)
-        self._connecting = Connecting((self.engines.model, self.engines.voice))
+        self._connecting = Connecting((self.engines.ears, self.engines.model, self.engines.voice))
         self._drafts = Drafts(self.channel, self.engines.model, self.engines.voice, self.emit, self.draft_room)
 
     # -- called by the device side; never blocks -----------------------------------------------------------------

@@ -38,12 +38,16 @@ STALL_S = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """What answers in this session. `spare_voice` speaks the apology when `voice` is the one that failed."""
+    """What answers in this session. `spare_voice` speaks the apology when `voice` is the one that failed.
+
+    `ears` is the recogniser, of which a session knows no more than that it may have to be connected to.
+    """
 
     model: LanguageModel
     voice: Voice
     spare_voice: Voice
     recogniser: str = ""
+    ears: object = None
 
 
 @dataclass(slots=True)

@@ -34,6 +34,9 @@ class FailoverTranscriber:
     async def warm(self) -> None:
         await self.line.warm()
 
+    async def connect(self) -> None:
+        await self.line.connect()
+
     async def close(self) -> None:
         await self.line.close()
 

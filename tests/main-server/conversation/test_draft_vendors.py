@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from asr_worker.engines.openai import OpenAITranscriber
 from contracts.connecting import connect
 from contracts.errors import EngineUnavailable
 from contracts.events import DraftResult
@@ -18,6 +19,7 @@ from fakes.chat_server import Answer, ChatServer
 from fakes.conversation_actors import ToyChannel
 from fakes.engines_in_line import LineModel
 from fakes.speech_server import Speech, SpeechServer
+from fakes.transcription_server import TranscriptionServer
 from main_server.brain.openai_model import OpenAIModel
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import DraftRoom
@@ -26,6 +28,7 @@ from main_server.device.speech import OpusVoice
 from main_server.failover.breaker import State
 from main_server.failover.line import Line
 from main_server.failover.streams import FailoverModel
+from main_server.failover.transcriber import FailoverTranscriber
 from tts_server.engines.openai import OpenAISynthesizer
 
 TEXT = "tell me a story"
@@ -99,13 +102,16 @@ async def test_an_adopted_draft_is_the_one_request_and_its_whole_answer() -> Non
         assert len(under_way.chat.requests) == 1 and not under_way.chat.gone.is_set()
 
 
-async def test_model_and_voice_connect_without_a_request_and_through_a_list() -> None:
-    async with ChatServer() as chat, SpeechServer() as speech, asyncio.timeout(10):
+async def test_recogniser_model_and_voice_connect_without_a_request_and_through_a_list() -> None:
+    async with ChatServer() as chat, SpeechServer() as speech, TranscriptionServer() as ears, asyncio.timeout(10):
         model, synthesizer = OpenAIModel(chat.url, "any"), OpenAISynthesizer(speech.url)
+        recogniser = OpenAITranscriber(ears.url)
         several = FailoverModel(Line("model", [model, LineModel("offline", first_s=0.0)]))
-        for engine in (several, OpusVoice(synthesizer, VoiceChoice(), ToyChannel().traits.downlink), object()):
+        voice = OpusVoice(synthesizer, VoiceChoice(), ToyChannel().traits.downlink)
+        for engine in (several, voice, recogniser, FailoverTranscriber(Line("recogniser", [recogniser])), object()):
             await connect(engine)
-        assert chat.paths == speech.paths == []
+        assert chat.paths == speech.paths == ears.paths == []
+        await recogniser.close()
         await model.close()
         await synthesizer.close()
 
