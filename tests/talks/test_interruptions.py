@@ -214,6 +214,26 @@ def test_the_echo_of_the_last_words_is_no_answer_and_an_answer_is() -> None:
     assert run_virtual(talk("i like tea", 2.0)) == ["hello", "i like tea"]
 
 
+def test_an_echo_of_the_last_words_that_is_not_understood_is_not_apologised_for() -> None:
+    async def talk() -> None:
+        async with Scene(ScriptedModel(["Do you like tea?"])) as scene:
+            scene.session.device_event(REALTIME)
+            scene.ears.hears("hello")
+            while not scene.turns:
+                await asyncio.sleep(0.01)
+            scene.ears.deliver(SpeechStarted(0))
+            await asyncio.sleep(0.6)
+            scene.ears.deliver(NothingHeard("rejected", 0))
+            await asyncio.sleep(5)
+            assert len(scene.turns) == 1
+            scene.ears.deliver(SpeechStarted(0))
+            scene.ears.deliver(NothingHeard("rejected", 0))
+            await asyncio.sleep(5)
+            assert len(scene.turns) == 2
+
+    run_virtual(talk())
+
+
 def test_an_onset_before_the_first_sound_keeps_the_toy_from_beginning() -> None:
     async def talk() -> None:
         async with story("Noon.") as scene:

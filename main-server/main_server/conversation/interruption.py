@@ -28,7 +28,7 @@ class Interruption:
     turn: Turn
     chronicle: Chronicle
     start_sample: int | None = None  # of the speech under way
-    _over_reply: bool = False  # that speech began while the toy could be heard
+    over_reply: bool = False  # that speech began while the toy could be heard
     _confirmed: bool = False  # its words have taken the floor already
     _held_at_s: float | None = None
     _fruitless: int = 0
@@ -40,7 +40,7 @@ class Interruption:
         self.start_sample = start_sample
         self._confirmed = False
         now_s = asyncio.get_running_loop().time()
-        self._over_reply = not self._stopped or now_s < self.turn.audible_until_s + ECHO_TAIL_S
+        self.over_reply = not self._stopped or now_s < self.turn.audible_until_s + ECHO_TAIL_S
         if not self._stopped and self._held_at_s is None and self._fruitless < FRUITLESS_HOLDS:
             self._hold(now_s)
 
@@ -48,7 +48,7 @@ class Interruption:
         """Whether these words, up to `sample`, take the floor. Resumes the reply when they certainly do not."""
         says = self.turn.says
         if self._stopped:
-            return self._confirmed or not (final and self._over_reply and is_echo(text, says))
+            return self._confirmed or not (final and self.over_reply and is_echo(text, says))
         spoken_ms = 0.0 if self.start_sample is None else (sample - self.start_sample) * 1000 / HEARING_RATE_HZ
         verdict = judge(text, says, spoken_ms, final=final, speaker_known=speaker_known)
         if verdict is Verdict.CONFIRM:

@@ -284,6 +284,8 @@ class Session:
         self._settle()
         if self._may_interrupt is not None:
             self._may_interrupt.resume()
+            if self._may_interrupt.over_reply:
+                return  # a nod or an echo: no wonder that it was not understood
         if reason != "rejected" or self._turn is not None:
             return
         log.info("speech was not understood", extra=self._chronicle.ids)
