@@ -29,6 +29,7 @@ check: ## Lint, format, types
 bench: ## Measure latency, CPU and memory with simulated toys (docs/performance.md)
 	@PYTHON=$(PYTHON) sh scripts/setup.sh test
 	@$(BIN)/python -m bench.run
+	@$(BIN)/python -m bench.run --endpointing adaptive --devices 50
 
 format: ## Format and mend what can be mended
 	@PYTHON=$(PYTHON) sh scripts/setup.sh test

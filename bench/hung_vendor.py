@@ -37,7 +37,7 @@ async def main(args: argparse.Namespace, spoken: Utterance, folder: Path) -> Non
     async with Bench(args, folder) as running:
         if others:
             os.sched_setaffinity(0, map(int, others.split(",")))  # toys leave the server's core alone
-        toys = toys_at(running.url, args.toys, spoken, log)
+        toys = toys_at(running.url, args.toys, [spoken], log)
         for toy in toys:
             await asyncio.sleep(random.uniform(0, 2 * TURN_S / args.toys))
             await toy.start()

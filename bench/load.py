@@ -12,6 +12,7 @@ import json
 import random
 import resource
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from bench.simulated_toy import Log, SimulatedToy, Turn
-from bench.utterance import Utterance, halves, utterance
+from bench.utterance import Utterance, halves_in_every_phase, in_every_phase
 from contracts.errors import ZhiyinError
 from toy.load import nth_device_id
 from toy.timing import percentile
@@ -29,7 +30,7 @@ TURN_S = 11.0
 """About one turn: sentence, silence, reply. Toys start spread over this long, so that they are evenly out of step."""
 
 
-async def load(url: str, devices: int, seconds: float, spoken: Utterance) -> dict[str, object]:
+async def load(url: str, devices: int, seconds: float, spoken: Sequence[Utterance]) -> dict[str, object]:
     """The load's figures: turns, failures, frames, and how late this process itself was."""
     log = Log()
     toys = toys_at(url, devices, spoken, log)
@@ -58,7 +59,7 @@ async def load(url: str, devices: int, seconds: float, spoken: Utterance) -> dic
     }
 
 
-async def first_turns(url: str, count: int, spoken: Utterance) -> dict[str, object]:
+async def first_turns(url: str, count: int, spoken: Sequence[Utterance]) -> dict[str, object]:
     """The first turns of one toy with a server that has just started."""
     log = Log()
     (toy,) = toys_at(url, 1, spoken, log)
@@ -71,12 +72,13 @@ async def first_turns(url: str, count: int, spoken: Utterance) -> dict[str, obje
     return _figures(log, log.turns)
 
 
-def toys_at(url: str, devices: int, spoken: Utterance, log: Log) -> list[SimulatedToy]:
-    """Toys of that server, not started yet."""
+def toys_at(url: str, devices: int, spoken: Sequence[Utterance], log: Log) -> list[SimulatedToy]:
+    """Toys of that server, not started yet; they share the utterances evenly."""
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or 80
+    path = parts.path or "/"
     return [
-        SimulatedToy(host, port, parts.path or "/", nth_device_id(FIRST_DEVICE_ID, number), spoken, log)
+        SimulatedToy(host, port, path, nth_device_id(FIRST_DEVICE_ID, number), spoken[number % len(spoken)], log)
         for number in range(devices)
     ]
 
@@ -131,7 +133,7 @@ def main() -> int:
     parser.add_argument("--halves", action="store_true", help="say the sentence with a pause in its unfinished middle")
     args = parser.parse_args()
     try:
-        spoken = halves() if args.halves else utterance(args.recording)
+        spoken = halves_in_every_phase() if args.halves else in_every_phase(args.recording)
     except ZhiyinError as error:
         print(error, file=sys.stderr)
         return 1

@@ -28,8 +28,8 @@ READY_TIMEOUT_S = 60.0
 LOAD_START_TIMEOUT_S = 60.0
 LOAD_END_TIMEOUT_S = 60.0
 SETTLE_S = 2.0
-HALF_MARGIN_S = 0.5
-"""The ears send up to 300 ms from before the voice, and the pause's first pieces."""
+HALF_MARGIN_S = 0.8
+"""The ears send up to 300 ms from before the voice, and the silence until they are sure of the pause."""
 SERVER = (sys.executable, "-m", "main_server", "serve")
 
 

@@ -54,6 +54,8 @@ class EchoSession:
         if self._echo:
             self._channel.send_audio(PAYLOAD, 0)
 
+    def played(self, packet: OpusPacket) -> None: ...
+
     async def run(self) -> None:
         await self._over.wait()
 

@@ -22,6 +22,7 @@ SENTENCE = "Please tell me about the garden behind the old house."
 HALVES = ("Tell me of the garden because", "I want to know who lives in it.")
 """Nobody may be cut off after the first: it is plainly unfinished, and the second follows after PAUSE_MS."""
 PAUSE_MS = 550
+PIECE_MS = 10
 SILENCE_FRAMES = 70
 ROOM_NOISE_RMS = 15.0
 """-67 dBFS, a quiet room and a cheap microphone: without it a server could take shortcuts on digital silence."""
@@ -47,11 +48,17 @@ def utterance(recording: Path | None = None, framing: Framing = 1) -> Utterance:
     return _encoded(read_sound(recording) if recording else _said(SENTENCE), framing)
 
 
-def halves(framing: Framing = 1) -> Utterance:
-    """An unfinished clause, a pause of PAUSE_MS between the two voices, and the rest."""
+def in_every_phase(recording: Path | None = None) -> list[Utterance]:
+    """The same, ending in a different 10 ms of its frame each: how long a voice's end waits to be sent is chance."""
+    pcm = _for_ears(read_sound(recording) if recording else _said(SENTENCE))
+    return [_encoded(_behind_silence(pcm, lead_ms)) for lead_ms in range(0, UPLINK.frame_ms, PIECE_MS)]
+
+
+def halves_in_every_phase() -> list[Utterance]:
+    """An unfinished clause, a pause of PAUSE_MS between the two voices, and the rest; phases likewise."""
     first, second = (_without_edges(_said(half)) for half in HALVES)
-    pause = bytes(PAUSE_MS * HEARING_RATE_HZ // 1000 * BYTES_PER_SAMPLE)
-    return _encoded(Pcm(first + pause + second, HEARING_RATE_HZ), framing)
+    pcm = Pcm(first + _silence(PAUSE_MS) + second, HEARING_RATE_HZ)
+    return [_encoded(_behind_silence(pcm, lead_ms)) for lead_ms in range(0, UPLINK.frame_ms, PIECE_MS)]
 
 
 def first_half_s() -> float:
@@ -59,7 +66,7 @@ def first_half_s() -> float:
     return len(_without_edges(_said(HALVES[0]))) / BYTES_PER_SAMPLE / HEARING_RATE_HZ
 
 
-def _encoded(sound: Pcm, framing: Framing) -> Utterance:
+def _encoded(sound: Pcm, framing: Framing = 1) -> Utterance:
     pcm = _trimmed(_for_ears(sound))
     end = end_of_voice(pcm)
     if end is None:
@@ -80,6 +87,14 @@ def _encoded(sound: Pcm, framing: Framing) -> Utterance:
         pcm,
         tuple(packets),
     )
+
+
+def _behind_silence(pcm: Pcm, lead_ms: int) -> Pcm:
+    return Pcm(_silence(lead_ms) + pcm.data, pcm.sample_rate_hz)
+
+
+def _silence(length_ms: int) -> bytes:
+    return bytes(length_ms * HEARING_RATE_HZ // 1000 * BYTES_PER_SAMPLE)
 
 
 def _for_ears(pcm: Pcm) -> Pcm:

@@ -1,4 +1,4 @@
-"""The program asr-server: the hearing contract on a WebSocket at /hearing, and how it is doing."""
+"""The program asr-server: the hearing contract on a WebSocket, recordings to text over HTTP, and how it is doing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from asr_server.dispatch import Dispatch
 from asr_server.hearing import LocalHearing
 from asr_server.hearing_socket import HearingSocket, SocketCounters
 from asr_server.metrics import Metrics
+from asr_server.transcriptions import Listener, transcriptions_router
+from asr_server.turn_model import TurnModel
 from asr_server.voice_activity import SileroModel
 from contracts.errors import EngineError
 from contracts.hearing_wire import MAX_FRAME_BYTES
 from contracts.transcription import Transcriber
 from serving import server
 from serving.access import TOKEN_IS_WANTED, Access
+from serving.problems import answer_problems
 from serving.readiness import Readiness
 from serving.routes import service_router
 from serving.warming import Warming
@@ -31,19 +34,31 @@ PING_S = 10.0
 class AsrServer:
     """The ears of one process and their HTTP side, for those whom `access` admits."""
 
-    def __init__(self, transcriber: Transcriber, access: Access) -> None:
+    def __init__(self, transcriber: Transcriber, access: Access, turn_model: TurnModel | None = None) -> None:
         self.transcriber = transcriber
         self.counters = SocketCounters()
-        self.readiness = Readiness("asr-server", fresh_for_s=0.0)  # its one check costs nothing
+        self.readiness = Readiness("asr-server", fresh_for_s=0.0)  # its checks cost nothing
         self.warming = Warming("recogniser", transcriber.warm)
         self.readiness.add("recogniser", self.warming.check, vital=True)
-        self._hearing = LocalHearing(Dispatch(transcriber), SileroModel())
+        silero = SileroModel()
+        self._hearing = LocalHearing(Dispatch(transcriber), silero, turn_model=turn_model)
+        self.readiness.add("ears", self._missing)
+        self._listener = Listener(transcriber, silero)
         self._access = access
 
+    async def close(self) -> None:
+        """Lets the recogniser go."""
+        self._listener.close()
+        with suppress(EngineError, TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await self.transcriber.close()
+
     def app(self) -> FastAPI:
-        """/hearing, /health, /ready, /metrics."""
+        """/hearing, /v1/audio/transcriptions, /health, /ready, /metrics."""
         app = FastAPI(title="Zhiyin asr-server", docs_url=None, redoc_url=None, openapi_url=None)
         app.include_router(service_router(self.readiness, Metrics(self.counters).render, self._access))
+        app.include_router(transcriptions_router(self._listener, self._access))
+        answer_problems(app, "docs/wire.md")
 
         @app.websocket("/hearing")
         async def hearing(connection: WebSocket) -> None:
@@ -54,6 +69,9 @@ class AsrServer:
             await HearingSocket(connection, self._hearing, self.transcriber.name, self.counters).serve()
 
         return app
+
+    async def _missing(self) -> str | None:
+        return self._hearing.problem or None
 
 
 def config(app: FastAPI) -> uvicorn.Config:
@@ -81,9 +99,7 @@ async def serve(asr: AsrServer, host: str, port: int, banner: str) -> None:
         finally:
             warming.cancel()
             await asyncio.wait((warming,))
-            with suppress(EngineError, TimeoutError):
-                async with asyncio.timeout(CLOSE_S):
-                    await asr.transcriber.close()
+            await asr.close()
 
 
 def run(asr: AsrServer, host: str, port: int, banner: str) -> None:

@@ -192,6 +192,8 @@ class Endpointing:
 
     def _window(self, probability: float, first: int, decisions: list[Decision]) -> None:
         end = self._voicing.count
+        if probability >= SPEECH_PROBABILITY and self._voicing.is_background(first, end):
+            probability = ROOM_PROBABILITY
         self._probability = probability
         self._quiet_windows = self._quiet_windows + 1 if probability < ROOM_PROBABILITY else 0
         if probability < SPEECH_PROBABILITY:

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from asr_server.completeness import Completeness, completeness
+from asr_server.echo import Echo, echo_of
 from asr_server.endpointing import Commit, Decision, Endpointing, NoSpeech, Paused, Resumed, Started
 from asr_server.loudness import Loudness
 from asr_server.overhearing import Overhearing
 from asr_server.patience import Thresholds
 from asr_server.scribe import Outcome, Scribe
+from asr_server.turn_listening import TurnListening
+from asr_server.turn_model import TurnModel, with_sound
 from asr_server.voice_activity import SileroModel, VoiceActivity
 from contracts.audio import BYTES_PER_SAMPLE, HEARING_RATE_HZ, OpusPacket
 from contracts.hearing import (
@@ -69,20 +72,35 @@ class LocalHearing:
         *,
         deadline_s: float = DEADLINE_S,
         new_decoder: Callable[[], Decoder] = OpusDecoder,
+        turn_model: TurnModel | None = None,
     ) -> None:
         """`transcriber_for` resolves a recogniser reference (dispatch.Dispatch); `deadline_s` bounds its every call."""
+        self._turn_model = turn_model
         self._transcriber_for = transcriber_for
         self._model = model
         self._deadline_s = deadline_s
         self._new_decoder = new_decoder
+        self.problem = ""
+        """What is missing for a device that came, in a sentence."""
 
     async def open(self, request: OpenHearing, deliver: Deliver) -> LocalHearingSession:
         """Raises EngineUnavailable for a recogniser that is not there, ValueError for a malformed `endpointing`."""
         thresholds = Thresholds.parse(request.endpointing, request.patience)
         transcriber = self._transcriber_for(request.recogniser)
         activity = VoiceActivity(self._model)
+        echo, missing = echo_of(request.server_aec)
+        self.problem = missing or self.problem
+        endpointing, decoder = Endpointing(thresholds), self._new_decoder()
         return LocalHearingSession(
-            request, deliver, transcriber, Endpointing(thresholds), activity, self._new_decoder(), self._deadline_s
+            request,
+            deliver,
+            transcriber,
+            endpointing,
+            activity,
+            decoder,
+            echo,
+            self._deadline_s,
+            None if thresholds.fixed else self._turn_model,
         )
 
 
@@ -97,15 +115,21 @@ class LocalHearingSession:
         endpointing: Endpointing,
         activity: VoiceActivity,
         decoder: Decoder,
+        echo: Echo,
         deadline_s: float,
+        turn_model: TurnModel | None,
     ) -> None:
         self._request = request
         self._deliver = deliver
         self._endpointing = endpointing
         self._activity = activity
         self._decoder = decoder
+        self._echo = echo
         self._loudness = Loudness()
         self._scribe = Scribe(transcriber, deadline_s, self._on_text, self._on_final, self._on_glance)
+        self._turn_listening = TurnListening(turn_model, self._on_opinion)
+        self._opinion: float | None = None  # the turn model's, of the present pause
+        self._by_text: Completeness | None = None  # the verdict on its text
         self._transcription = TranscriptionRequest(request.session_id, request.language)
         self._frame_of_silence = bytes(request.audio.frame_ms * _BYTES_PER_MS)
         self._expecting = ""
@@ -131,15 +155,20 @@ class LocalHearingSession:
         self._mode = mode
         self._ended = False
         self._decoder.reset()
+        self._echo.listen(mode)
         self._hear_afresh()
 
     def packets(self, packets: Sequence[OpusPacket]) -> None:
         """Decodes and judges each packet in turn; ignored while not listening."""
         for packet in packets:
             if self._listening:
-                self._hear(self._decode(packet.payload))
+                self._hear(self._echo.clean(self._decode(packet.payload), packet.timestamp_ms))
             elif self._missed is not None:
                 self._missed.append(packet)
+
+    def played(self, packets: Sequence[OpusPacket]) -> None:
+        """What the loudspeaker plays: the microphone of a device with `server_aec` hears it, too."""
+        self._echo.played(packets)
 
     def stop(self) -> None:
         """The button was released."""
@@ -187,7 +216,7 @@ class LocalHearingSession:
         if not self._listening:
             return
         if self._sound.flowing:
-            self._scribe.feed(self._sound.take(self._sound.end))
+            self._feed()
             if self._mode is ListenMode.REALTIME and self._overhearing.look(self._sound.end):
                 self._scribe.glance(self._sound.end)
         elif self._endpointing.idle:
@@ -205,8 +234,15 @@ class LocalHearingSession:
         self._endpointing.begin(self._mode, self._sound.end)
         self._listening = True
 
+    def _feed(self) -> None:
+        """What has come goes to the recogniser, and to the turn model."""
+        pcm = self._sound.take(self._sound.end)
+        self._scribe.feed(pcm)
+        self._turn_listening.feed(pcm)
+
     def _go_deaf(self) -> None:
         self._listening = False
+        self._turn_listening.forget()
         self._sound.clear()
 
     # Decisions
@@ -224,6 +260,7 @@ class LocalHearingSession:
                 case Resumed():
                     self._sound.flowing = True
                     self._scribe.withdraw()
+                    self._turn_listening.withdraw()
                     self._tell(SpeechResumed(decision.revision, decision.sample))
                 case Commit():
                     self._committed(decision)
@@ -232,6 +269,7 @@ class LocalHearingSession:
 
     def _started(self, started: Started) -> None:
         self._scribe.begin(self._transcription)
+        self._turn_listening.begin()
         self._sound.take(started.start_sample - _samples(self._pre_roll_ms))
         self._sound.flowing = True
         self._overhearing.speech_began(started.start_sample)
@@ -241,10 +279,13 @@ class LocalHearingSession:
         # All there is goes along, 60 ms of quiet or more: what comes after it waits until speech resumes, so that
         # nothing is fed between this question and the commit.
         self._sound.flowing = False
-        self._scribe.feed(self._sound.take(self._sound.end))
+        self._feed()
+        self._opinion = self._by_text = None
         self._scribe.ask(paused.revision)
+        self._turn_listening.ask(paused.revision)
 
     def _committed(self, commit: Commit) -> None:
+        self._turn_listening.forget()
         if self._sound.flowing:
             self._scribe.feed(self._sound.take(self._sound.end))
             self._sound.flowing = False
@@ -256,6 +297,7 @@ class LocalHearingSession:
     def _nothing(self, nothing: NoSpeech) -> None:
         self._sound.flowing = False
         self._scribe.drop_current()
+        self._turn_listening.forget()
         if self._mode is ListenMode.MANUAL:
             self._go_deaf()
         self._tell(NothingHeard("no_speech", nothing.end_sample))
@@ -273,13 +315,24 @@ class LocalHearingSession:
 
     def _on_text(self, revision: int, outcome: Outcome) -> None:
         if isinstance(outcome, HearingFailed):
-            self._obey(self._endpointing.understood(revision, Completeness.UNSURE))
+            self._judge(revision, Completeness.UNSURE)
             return
         judged = completeness(outcome.text, outcome.language or self._request.language, self._expecting)
         if outcome.text:
             end_sample = self._endpointing.end_sample
-            unfinished = judged is Completeness.UNFINISHED
+            unfinished = judged in (Completeness.UNFINISHED, Completeness.HELD)
             self._tell(Pause(outcome.text, revision, end_sample, outcome.language, unfinished))
+        self._judge(revision, judged)
+
+    def _on_opinion(self, revision: int, opinion: float | None) -> None:
+        self._opinion = opinion
+        if self._by_text is not None:
+            self._judge(revision, self._by_text)
+
+    def _judge(self, revision: int, by_text: Completeness) -> None:
+        """By the text, and by the sound once there is an opinion on it: whichever comes later is heard, too."""
+        self._by_text = by_text
+        judged = with_sound(by_text, self._opinion)
         self._obey(self._endpointing.understood(revision, judged))
 
     def _on_final(self, commit: Commit, outcome: Outcome, waited_ms: float) -> None:

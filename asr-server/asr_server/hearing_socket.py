@@ -27,6 +27,7 @@ from contracts.hearing_wire import (
     Speaking,
     Stop,
     WireError,
+    is_played,
     read_command,
     read_packets,
     report_text,
@@ -134,7 +135,10 @@ class HearingSocket:
         number, packets = read_packets(frame)
         self._counters.packets += len(packets)
         if ears := self._ears.get(number):
-            ears.session.packets(packets)
+            if is_played(frame):
+                ears.session.played(packets)
+            else:
+                ears.session.packets(packets)
         return len(packets)
 
     async def _obey(self, command: Command) -> None:

@@ -1,4 +1,4 @@
-"""Figures of the ears for Prometheus, in a registry of their own. docs/wire-hearing.md lists them."""
+"""Figures of the ears for Prometheus, in a registry of their own. docs/wire.md lists them; a test compares."""
 
 from __future__ import annotations
 

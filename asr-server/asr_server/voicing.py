@@ -23,6 +23,13 @@ _LEAST_OVER_ROOM_DB = 4.0
 _LEAST_UNDER_SPEECH_DB = 3.0
 _SPEECH_RANGE_DB = 35.0  # in a silent room: what is this far below the speech is its echo
 _SPEECH_DECAY_DB = 0.1  # per piece
+_BACKGROUND_DB = (
+    15.0  # so far below the speaker's louder sounds it is somebody else, farther away: a television, the next room
+)
+_FAINT_WINDOWS = 5  # a soft beginning of a word, or what Silero hears after one, is shorter
+_KNOWN_PIECES = 25  # so much of a speaker must have been heard before others are told apart
+_SPEAKER_RISE, _SPEAKER_FALL = 0.05, 0.005  # per piece: a slamming door must not make the speaker a stranger
+_SPEAKER_STEP_DB = 12.0
 
 
 class NoiseFloor:
@@ -68,6 +75,10 @@ class Voicing:
     def forget_speaker(self) -> None:
         """The next speech may be louder or softer."""
         self._speech_dbfs = SILENCE_DBFS
+        self._speaker_dbfs = SILENCE_DBFS
+        self._speaker_pieces = 0
+        self._faint_windows = 0  # in a row, of speech far below the speaker's
+        self._others = False  # so many that it is somebody else, until the speaker is forgotten
 
     def add(self, level_dbfs: float) -> None:
         self._levels.append(level_dbfs)
@@ -84,13 +95,35 @@ class Voicing:
         for piece in range(first, end):
             self._speech_dbfs = max(self._level(piece), self._speech_dbfs - _SPEECH_DECAY_DB)
         threshold = self.threshold_dbfs
-        return sum(self._level(piece) >= threshold for piece in range(first, end))
+        voiced = [level for piece in range(first, end) if (level := self._level(piece)) >= threshold]
+        for level in voiced:
+            self._learn_speaker(level)
+        return len(voiced)
+
+    def _learn_speaker(self, level_dbfs: float) -> None:
+        self._speaker_pieces += 1
+        away_db = level_dbfs - self._speaker_dbfs
+        if self._speaker_pieces <= _KNOWN_PIECES:
+            self._speaker_dbfs += away_db / self._speaker_pieces
+        else:
+            self._speaker_dbfs += (_SPEAKER_RISE if away_db > 0 else _SPEAKER_FALL) * min(away_db, _SPEAKER_STEP_DB)
+
+    def is_background(self, first: int, end: int) -> bool:
+        """Whether the voice in these pieces is that of somebody far behind the speaker."""
+        if self._speaker_pieces < _KNOWN_PIECES or first >= end:
+            return False
+        loudest_dbfs = max(self._level(piece) for piece in range(max(first, self._oldest), end))
+        faint = loudest_dbfs < self._speaker_dbfs - _BACKGROUND_DB
+        self._faint_windows = self._faint_windows + 1 if faint else 0
+        self._others = self._others or self._faint_windows > _FAINT_WINDOWS
+        return faint and self._others
 
     @property
     def threshold_dbfs(self) -> float:
         """From this level on a piece is voiced."""
         # Speech hardly louder than the room has no edge to be found: all of it is voiced then, as Silero says.
-        return min(self._edge_dbfs, self._speech_dbfs - _LEAST_UNDER_SPEECH_DB)
+        threshold = min(self._edge_dbfs, self._speech_dbfs - _LEAST_UNDER_SPEECH_DB)
+        return max(threshold, self._speaker_dbfs - _BACKGROUND_DB) if self._others else threshold
 
     @property
     def _edge_dbfs(self) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contracts import jobs
-from contracts.errors import EngineError, EngineUnavailable
+from contracts.errors import EngineBusy, EngineError, EngineUnavailable
 from contracts.loopback import Frame, LoopbackClient
 
 log = logging.getLogger(__name__)
@@ -113,6 +113,8 @@ class WorkerLink:
         try:
             async with asyncio.timeout(PING_S):
                 await client.request(jobs.HELLO)
+        except EngineBusy:
+            return True  # it said so
         except (EngineError, TimeoutError):
             return False
         return True

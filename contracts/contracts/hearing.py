@@ -67,6 +67,7 @@ class OpenHearing:
     patience: Patience = Patience.NORMAL
     recogniser: str = ""
     endpointing: str = "adaptive"
+    server_aec: bool = False  # the device leaves its echo to us: its microphone hears what it plays
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,10 @@ class HearingSession(Protocol):
 
     def packets(self, packets: Sequence[OpusPacket]) -> None:
         """Opus packets as they arrived. Ignored while not listening. Broken ones count as silence of one frame."""
+
+    def played(self, packets: Sequence[OpusPacket]) -> None:
+        """Opus packets that were sent to the loudspeaker, with the timestamps that the device hands back. Only for a
+        device with `server_aec`."""
 
     def stop(self) -> None:
         """The button was released: commit what was said (Utterance or NothingHeard follows)."""

@@ -1,8 +1,9 @@
 """The hearing contract in bytes: what a hearing client and asr-server say to each other on one WebSocket.
 
 Text frames are JSON objects with a `type`; the client's are commands, the server's reports. Binary frames, client to
-server only, are Opus packets of one session. One socket carries many sessions, numbered by the client. The client also
-counts the samples of each session, so that offsets go on where they were after a reconnect: docs/wire-hearing.md.
+server only, are Opus packets of one session: of its microphone, or of its loudspeaker. One socket carries many
+sessions, numbered by the client. The client also counts the samples of each session, so that offsets go on where they
+were after a reconnect: docs/wire-hearing.md.
 """
 
 from __future__ import annotations
@@ -37,10 +38,13 @@ PACKETS_PER_FRAME = 50
 """A client sends no more at once, so that a replayed minute does not hold up the other sessions."""
 
 U32 = 2**32 - 1
+MAX_SESSION = 2**31 - 1
+_PLAYED = 2**31  # set in the session of a binary frame: what the loudspeaker plays
 _SESSION = struct.Struct(">I")
 _PACKET = struct.Struct(">IH")
 
-SessionNumber = Annotated[int, Field(ge=1, le=U32)]
+SessionNumber = Annotated[int, Field(ge=1, le=MAX_SESSION)]
+ListenNumber = Annotated[int, Field(ge=1, le=U32)]
 Samples = Annotated[int, Field(ge=0)]
 Words = Annotated[str, Field(max_length=4096)]
 
@@ -63,7 +67,7 @@ class Listen:
     """Begins a listen. Its first sample has the offset `at_sample`; reports of it carry its number `listen`."""
 
     session: SessionNumber
-    listen: SessionNumber
+    listen: ListenNumber
     mode: ListenMode
     at_sample: Samples
     type: Literal["listen"] = "listen"
@@ -143,7 +147,7 @@ class Told:
     """An event of the contract. `kind` is its class, `event` its fields, `voiceprint` (base64) apart from them."""
 
     session: SessionNumber
-    listen: SessionNumber
+    listen: ListenNumber
     kind: str
     event: dict[str, Any]
     voiceprint: str = ""
@@ -213,10 +217,18 @@ def event_of(report: Told) -> HearingEvent:
     return event
 
 
-def packet_frames(session: int, packets: Sequence[OpusPacket]) -> Iterator[bytes]:
-    """Packets as binary frames: u32 session, then per packet u32 timestamp_ms, u16 length, payload; big endian."""
+def packet_frames(session: int, packets: Sequence[OpusPacket], *, played: bool = False) -> Iterator[bytes]:
+    """Packets as binary frames: u32 session, then per packet u32 timestamp_ms, u16 length, payload; big endian.
+
+    `played`: they went to the loudspeaker, which the session's highest bit tells.
+    """
     for first in range(0, len(packets), PACKETS_PER_FRAME):
-        yield _frame(session, packets[first : first + PACKETS_PER_FRAME])
+        yield _frame(session | _PLAYED if played else session, packets[first : first + PACKETS_PER_FRAME])
+
+
+def is_played(frame: bytes) -> bool:
+    """Whether a binary frame holds packets of the loudspeaker rather than of the microphone."""
+    return bool(frame) and frame[0] >= 0x80
 
 
 def read_packets(frame: bytes) -> tuple[int, list[OpusPacket]]:
@@ -234,7 +246,7 @@ def read_packets(frame: bytes) -> tuple[int, list[OpusPacket]]:
             raise WireError("a binary frame that ends within a packet")
         packets.append(OpusPacket(frame[at : at + size], timestamp_ms))
         at += size
-    return session, packets
+    return session & ~_PLAYED, packets
 
 
 def _frame(session: int, packets: Iterable[OpusPacket]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from contracts.audio import OpusPacket
@@ -28,6 +29,9 @@ from hearing_client.open_listen import OpenListen
 ENGINE = "hearing"
 RECONNECT_S = 5.0
 """A listen that is without a connection for this long has failed."""
+
+PLAYED_KEPT = 64
+"""Packets of the loudspeaker that another connection is told of: more than a device can have waiting."""
 
 _MOST_DOUBLINGS = 4
 _MOST_CHARACTERS = 4096
@@ -61,6 +65,7 @@ class RemoteSession:
         self._listens = 0
         self._sample = 0
         self._expecting = ""
+        self._played: deque[OpusPacket] = deque(maxlen=PLAYED_KEPT)
         self._failures = 0
         self._giving_up: asyncio.TimerHandle | None = None
 
@@ -90,6 +95,13 @@ class RemoteSession:
             listen.add(packet)
         if self._connected:
             for frame in packet_frames(self._number, packets):
+                self._send(frame)
+
+    def played(self, packets: Sequence[OpusPacket]) -> None:
+        """What the loudspeaker plays; the last of it is kept for the case that the connection is lost."""
+        self._played.extend(packets)
+        if self._connected:
+            for frame in packet_frames(self._number, packets, played=True):
                 self._send(frame)
 
     def stop(self) -> None:
@@ -141,6 +153,7 @@ class RemoteSession:
         yield command_text(Open(self._number, self._request))
         if self._expecting:
             yield command_text(Expect(self._number, self._expecting))
+        yield from packet_frames(self._number, tuple(self._played), played=True)
         listen = self._open
         if listen is not None:
             yield command_text(Listen(self._number, listen.number, listen.mode, listen.base))

@@ -21,5 +21,6 @@ def run_asr_worker(settings: Settings) -> None:
     given = settings.internal_token.get_secret_value()
     host = settings.asr_worker_host
     worker = AsrWorker(chosen.engine, internal_token(given, settings.token_path))
+    engine_lists.watch(chosen, worker.readiness)
     access = access_to(host, given, settings.token_path)
     run(worker, access, host, settings.asr_worker_port, settings.asr_worker_http_port, {"recogniser": chosen.why})

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from asr_worker.engines.worker import LinkedTranscriber
 from contracts.language_model import LanguageModel
 from contracts.speech import Synthesizer
 from contracts.transcription import Transcriber
@@ -86,6 +87,13 @@ def expose(engine: object, readiness: Readiness, metrics: Metrics) -> None:
     line.watch(note)
     for entry in line.entries:
         metrics.register_breaker(line.port, entry.name, _state_of(entry.breaker))
+
+
+def watch(chosen: Chosen[Transcriber], readiness: Readiness) -> None:
+    """Puts into /ready what is missing of a recogniser: its files, or the worker that it is at."""
+    readiness.note("recogniser files", chosen.problem)
+    if isinstance(chosen.engine, LinkedTranscriber):
+        readiness.add("speech worker", chosen.engine.check)
 
 
 def _state_of(breaker: Any) -> Callable[[], float]:

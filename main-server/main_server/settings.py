@@ -165,6 +165,9 @@ class Settings(BaseSettings):
     filler_ms: int = Field(
         0, ge=0, le=10_000, description="Say a few words after so long without an answer; 0 = never."
     )
+    turn_model: Path | None = Field(
+        None, description="An onnx file of Smart Turn's shape that hears whether somebody has finished; empty = none."
+    )
     greeting: bool = Field(True, description="Answer the bare wake word with a greeting.")
     idle_s: float = Field(
         100.0, ge=5, le=110, description="Quiet seconds before the toy says goodbye; boards give up at 120."

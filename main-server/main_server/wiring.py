@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import structlog
 from asr_server.dispatch import Dispatch
 from asr_server.hearing import LocalHearing
 from asr_server.voice_activity import SileroModel
-from asr_worker.engines.worker import LinkedTranscriber
+from contracts.audio import OpusFormat
 from contracts.errors import EngineError
 from contracts.events import Event, EventSink
 from contracts.hearing import Hearing
@@ -25,6 +26,7 @@ from hearing_client.hearing import RemoteHearing
 from main_server import engine_lists, engines
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import MOST_UNDER_WAY, DraftRoom
+from main_server.conversation.phrases import set_phrases
 from main_server.conversation.ports import Channel
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
@@ -71,6 +73,7 @@ class House:
     voice: engines.Chosen[Synthesizer]
     spare_voice: Synthesizer
     draft_room: DraftRoom
+    set_voice: OpusVoice
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _cold: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
@@ -95,6 +98,7 @@ class House:
         }
         await self._warm_the_cold()
         self._tasks.append(asyncio.create_task(self._keep_warming(), name="warming"))
+        self._tasks.append(asyncio.create_task(self._make_set_phrases(), name="set phrases"))
 
     async def close(self) -> None:
         """Writes what waits and lets every engine go."""
@@ -138,6 +142,15 @@ class House:
             del self._cold[part]
             self.readiness.note(part, "")
 
+    async def _make_set_phrases(self) -> None:
+        """Greetings and fillers sound at once from the first time on, where a voice of our own costs nothing."""
+        if engines.REMOTE in self.settings.tts:
+            return
+        for text in set_phrases():
+            with contextlib.suppress(EngineError, TimeoutError):  # it is tried again when it is said
+                async with asyncio.timeout(WARM_S):
+                    await self.set_voice.prepare(text)
+
     async def _warm_voice(self) -> None:
         """Loads it and, where that costs nothing, has it say a word: a voice of the wrong name must not wait until
         somebody talks."""
@@ -168,8 +181,7 @@ async def build(settings: Settings) -> House:
     hearing, chosen_recogniser = _ears(settings, readiness)
     for chosen in (chosen_recogniser, chosen_model, chosen_voice):
         engine_lists.expose(chosen.engine, readiness, metrics)
-    for part, problem in (("recogniser files", chosen_recogniser.problem), ("voice files", chosen_voice.problem)):
-        readiness.note(part, problem)
+    readiness.note("voice files", chosen_voice.problem)
     health = EngineHealth(readiness)
     listeners: tuple[EventSink, ...] = (recorder.on_event, metrics.on_event, LogEvents().on_event, health.on_event)
 
@@ -182,15 +194,18 @@ async def build(settings: Settings) -> House:
     limits = SessionLimits(idle_s=settings.idle_s)
     draft_room = DraftRoom(MOST_UNDER_WAY if settings.drafts else 0)
 
+    def opus_voice(downlink: OpusFormat) -> OpusVoice:
+        choice = VoiceChoice(voice=settings.tts_voice)
+        return OpusVoice(engine_lists.for_session(chosen_voice.engine), choice, downlink, cache)
+
     def open_session(channel: Channel) -> Session:
         downlink = channel.traits.downlink
-        choice = VoiceChoice(voice=settings.tts_voice)
         return Session(
             channel=channel,
             hearing=hearing,
             engines=Engines(
                 model=engine_lists.for_session(chosen_model.engine),
-                voice=OpusVoice(engine_lists.for_session(chosen_voice.engine), choice, downlink, cache),
+                voice=opus_voice(downlink),
                 spare_voice=OpusVoice(spare, VoiceChoice(), downlink, cache),
                 recogniser=chosen_recogniser.engine.name,
             ),
@@ -219,6 +234,7 @@ async def build(settings: Settings) -> House:
         voice=chosen_voice,
         spare_voice=spare,
         draft_room=draft_room,
+        set_voice=opus_voice(OpusFormat(24_000, 60)),
     )
 
 
@@ -228,9 +244,14 @@ def _ears(
     """The home of ZHIYIN_HEARING_URL, and what recognises there."""
     if settings.hearing_url == "local:":
         chosen = engine_lists.recogniser(settings)
-        if isinstance(chosen.engine, LinkedTranscriber):
-            readiness.add("speech worker", chosen.engine.check)
-        return LocalHearing(Dispatch(chosen.engine), SileroModel()), chosen
+        engine_lists.watch(chosen, readiness)
+        local = LocalHearing(Dispatch(chosen.engine), SileroModel(), turn_model=engines.turn_model(settings))
+
+        async def missing() -> str | None:
+            return local.problem or None
+
+        readiness.add("ears", missing)
+        return local, chosen
     token = internal_token(settings.internal_token.get_secret_value(), settings.token_path)
     remote = RemoteHearing(settings.hearing_url, token)
 

@@ -5,6 +5,7 @@ Asked only where a person can answer and the files can be had; the answer is kep
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,8 +25,23 @@ ANSWER_FILE = "models_offer"
 
 PROBE_S = 2.0
 
+ANSWER_S = 60.0
+"""A terminal without a person (a multiplexer, a container with one) must not keep the toys waiting for ever."""
 
-def offer(names: Sequence[str], data_dir: Path, settings: ModelSettings, ask: Callable[[str], str] = input) -> None:
+
+def ask_in_time(question: str) -> str:
+    """The line that a person types; "" when none comes within ANSWER_S."""
+    sys.stdout.write(question)
+    sys.stdout.flush()
+    if sys.platform != "win32" and not select.select([sys.stdin], [], [], ANSWER_S)[0]:
+        print()
+        return ""
+    return sys.stdin.readline()
+
+
+def offer(
+    names: Sequence[str], data_dir: Path, settings: ModelSettings, ask: Callable[[str], str] = ask_in_time
+) -> None:
     """Asks once whether the models `names` shall be fetched, and fetches them. Returns whatever happens."""
     missing = [known(name) for name in names if not (settings.models / name).exists()]
     if not missing or _answered(data_dir) or not _someone_is_there():
@@ -39,7 +55,7 @@ def offer(names: Sequence[str], data_dir: Path, settings: ModelSettings, ask: Ca
     total = megabytes(sum(model.size_bytes for model in missing))
     try:
         answer = ask(f"Fetch them now ({total}, into {settings.models})? [y/n] ").strip().lower()
-    except (EOFError, KeyboardInterrupt):
+    except KeyboardInterrupt:
         print()
         return
     if answer not in ("y", "yes", "n", "no", "是", "好", "否", "不"):

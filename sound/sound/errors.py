@@ -3,7 +3,10 @@
 SoundError (a contracts.ZhiyinError)
 ├── OpusError          a packet or a frame that Opus cannot work with
 ├── OpusUnavailable    this machine has no Opus; the message says how to get it
-└── UnreadableSound    a file or stream that is not sound, or sound of a kind we cannot read
+├── EchoUnavailable    this machine has no echo cancellation; the message says how to get it
+├── UnreadableSound    a file or stream that is not sound, or sound of a kind we cannot read
+├── SoundTooLong       more sound than we take
+└── DecoderMissing     a kind that needs a library which is not installed; the message says how to get it
 """
 
 from __future__ import annotations
@@ -29,7 +32,25 @@ class OpusUnavailable(SoundError):
     code = "opus_unavailable"
 
 
+class EchoUnavailable(SoundError):
+    """This machine has no echo cancellation; the message says how to get it."""
+
+    code = "echo_unavailable"
+
+
 class UnreadableSound(SoundError):
     """Not sound, or sound of a kind that we cannot read."""
 
     code = "unreadable_sound"
+
+
+class SoundTooLong(SoundError):
+    """More sound than we take."""
+
+    code = "too_long"
+
+
+class DecoderMissing(SoundError):
+    """A kind of sound that needs a library which is not installed; the message says how to get it."""
+
+    code = "decoder_missing"

@@ -271,6 +271,67 @@ def test_a_lost_release_without_speech_ends_after_a_minute() -> None:
     assert play(Tape().quiet(60_000), ears(mode=ListenMode.MANUAL)) == [(60_000 * MS, NoSpeech(60_000 * MS))]
 
 
+def test_a_television_far_behind_the_speaker_does_not_hold_the_turn_open() -> None:
+    ((_, commit), *_) = commits(play(Tape().quiet(600).voice(1500, -20.0).voice(3000, -45.0), ears("fixed:500")))
+    assert commit.end_sample <= 2300 * MS
+
+
+def test_a_second_person_as_near_as_the_first_is_the_same_utterance() -> None:
+    tape = Tape().quiet(600).voice(1500, -20.0).voice(1500, -27.0).quiet(900)
+    ((_, commit),) = commits(play(tape, ears("fixed:500")))
+    assert commit.end_sample == 3600 * MS
+
+
+@pytest.mark.parametrize("bang_ms", [30, 100, 200])
+def test_a_slamming_door_makes_nobody_a_stranger(bang_ms: int) -> None:
+    tape = Tape().quiet(600).voice(800, -35.0).voice(bang_ms, -8.0).voice(1200, -35.0).quiet(900)
+    ((_, commit),) = commits(play(tape, ears("fixed:500")))
+    assert commit.end_sample == (2600 + bang_ms) * MS
+
+
+BURSTS = st.lists(
+    st.tuples(st.integers(0, 79), st.integers(1, 12), st.floats(-40, -5, allow_subnormal=False)), max_size=6
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(BURSTS, st.sampled_from([20, 60, 120]))
+def test_noises_after_the_end_change_no_turn(bursts: list[tuple[int, int, float]], packet_ms: int) -> None:
+    """Whatever falls down after the words: one utterance, at the latest when the noise is over."""
+    tape = Tape().quiet(900).voice(1000).quiet(2000)
+    for at, pieces, dbfs in bursts:
+        tape.levels[200 + at : 200 + at + pieces] = [dbfs] * pieces
+    ((at_sample, commit),) = commits(play(tape, ears("fixed:500"), packet_ms))
+    assert commit.start_sample == 900 * MS
+    assert 1900 * MS <= commit.end_sample <= 2000 * MS
+    noise_ends_ms = 2000 + 10 * max((at + pieces for at, pieces, _ in bursts), default=0)
+    assert at_sample <= max(2400, noise_ends_ms) * MS + 2 * packet_ms * MS + 120 * MS
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=60), st.one_of(st.integers(0, 370), st.integers(640, 900)))
+def test_how_packets_arrive_changes_no_decision(sizes: list[int], hole_ms: int) -> None:
+    """Unless a pause lasts just as long as it takes to commit: then the packet that crosses it decides."""
+    tape = Tape().quiet(600).voice(700).quiet(hole_ms // 10 * 10).voice(500).quiet(1500)
+    levels, probabilities = tape.levels, tape.probabilities()
+    endpointing, made, at = ears("fixed:500"), [], 0
+    for size in itertools.chain(sizes, itertools.repeat(6)):
+        if at >= len(levels):
+            break
+        end = min(len(levels), at + size)
+        made += endpointing.hear(levels[at:end], probabilities[at * 160 // 512 : end * 160 // 512])
+        at = end
+    steady = [decision for _, decision in play(tape, ears("fixed:500"), 10)]
+    assert [_outline(one) for one in made] == [_outline(one) for one in steady]
+
+
+def _outline(decision: Decision) -> object:
+    """All of a decision but the moment it was made."""
+    if isinstance(decision, Commit):
+        return (decision.revision, decision.start_sample, decision.end_sample, decision.reason)
+    return decision
+
+
 SOUNDS = st.lists(
     st.tuples(
         st.sampled_from(["voice", "quiet", "bang"]), st.integers(1, 120), st.floats(-90, 0, allow_subnormal=False)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asr_server import voice_activity
-from asr_server.endpointing import Commit, Endpointing, Started
+from asr_server.endpointing import Commit, Decision, Endpointing, Started
 from asr_server.loudness import Loudness
 from asr_server.patience import Thresholds
 from asr_server.voice_activity import SileroModel, VoiceActivity
@@ -132,16 +132,30 @@ def _end_error_ms(model: SileroModel, text: str, voice: str, room: str, seed: in
 
 
 def _edges(model: SileroModel, sound: Samples) -> tuple[Started, Commit]:
-    activity, loudness, endpointing = VoiceActivity(model), Loudness(), Endpointing(Thresholds.parse("fixed:300"))
-    endpointing.begin(ListenMode.AUTO, 0)
-    data = pcm(sound)
-    made = []
-    for first in range(0, len(data), 1920):
-        packet = data[first : first + 1920]
-        made += endpointing.hear(loudness.push(packet), activity.push(packet))
+    made = _decisions(model, sound)
     (started,) = [decision for decision in made if isinstance(decision, Started)]
     (commit,) = [decision for decision in made if isinstance(decision, Commit)]
     return started, commit
+
+
+def _decisions(model: SileroModel, sound: Samples) -> list[Decision]:
+    activity, loudness, endpointing = VoiceActivity(model), Loudness(), Endpointing(Thresholds.parse("fixed:300"))
+    endpointing.begin(ListenMode.AUTO, 0)
+    data = pcm(sound)
+    made: list[Decision] = []
+    for first in range(0, len(data), 1920):
+        packet = data[first : first + 1920]
+        made += endpointing.hear(loudness.push(packet), activity.push(packet))
+    return made
+
+
+def test_a_television_in_the_room_does_not_hold_the_turn_open(model: SileroModel) -> None:
+    speech = at_level(say("turn on the light in the kitchen"), -23)
+    sound = np.concatenate([silence(600), speech, silence(3000)])
+    news = "the weather today will be cloudy with some rain in the afternoon and a light wind from the west "
+    sound = sound + at_level(say(news * 2, "en-us"), -50)[: len(sound)]
+    commit = next(decision for decision in _decisions(model, sound) if isinstance(decision, Commit))
+    assert abs(commit.end_sample - 600 * MS - len(speech)) <= 60 * MS
 
 
 def test_a_microphone_with_a_constant_offset_is_not_loud() -> None:

@@ -11,10 +11,12 @@ import pytest
 from asr_worker.engines.sherpa import SherpaTranscriber
 from asr_worker.engines.sherpa_decoder import SherpaDecoder
 from asr_worker.engines.sherpa_files import recogniser_files
+from contracts.audio import Pcm
 from contracts.errors import EngineUnavailable
 from contracts.model_files import MODELS_DIR
-from contracts.transcription import TranscriptionRequest
+from contracts.transcription import TranscriptionRequest, Voiceprint
 from fakes import tiny_models
+from fakes.worker_home import linked, worker_home
 
 SOUND = np.random.default_rng(0).normal(0, 3000, 32_000).astype("<i2").tobytes()
 
@@ -144,6 +146,29 @@ async def test_voiceprint_and_feeling_come_through_from_the_child(tmp_path, monk
     assert (transcript.language, transcript.emotion) == ("en", "happy")
     assert len(transcript.voiceprint) == 4 * 80
     await work.close()
+    await transcriber.close()
+
+
+async def test_a_voiceprint_alone_is_the_one_of_an_utterance_and_names_its_encoder(tmp_path, monkeypatch):
+    tiny_models.sense_voice(tmp_path / "sensevoice")
+    tiny_models.campplus(tmp_path / "campplus")
+    monkeypatch.setenv(MODELS_DIR, str(tmp_path))
+    async with asyncio.timeout(60), worker_home(SherpaTranscriber()) as home:
+        near, far = SherpaTranscriber(), linked(home)
+        whole = await near.transcribe(Pcm(SOUND, 16_000), TranscriptionRequest())
+        for transcriber in (near, far):
+            assert await transcriber.voiceprint(Pcm(SOUND, 16_000)) == Voiceprint(whole.voiceprint, "campplus")
+            assert await transcriber.voiceprint(Pcm(SOUND[:8_000], 16_000)) is None, "too little speech"
+            await transcriber.close()
+
+
+async def test_without_a_speaker_model_a_voiceprint_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    tiny_models.sense_voice(tmp_path / "sensevoice")
+    monkeypatch.setenv(MODELS_DIR, str(tmp_path))
+    transcriber = SherpaTranscriber()
+    async with asyncio.timeout(30):
+        with pytest.raises(EngineUnavailable, match="no speaker model"):
+            await transcriber.voiceprint(Pcm(SOUND, 16_000))
     await transcriber.close()
 
 

@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
+from contracts import loopback
 from contracts.errors import EngineBusy, EngineFailed, EngineUnavailable
 from contracts.loopback import (
     MAX_FRAME_BYTES,
@@ -149,7 +150,35 @@ async def test_a_wrong_token_gets_no_answer(port):
     client = await LoopbackClient.connect(port, "another", engine="it")
     with pytest.raises(EngineUnavailable):
         await client.request("echo")
-    assert client.lost
+    assert client.lost and client.token_refused
+    await client.close()
+
+
+async def test_one_connection_too_many_is_closed_and_the_others_go_on(port, client, monkeypatch):
+    monkeypatch.setattr(loopback, "MAX_CONNECTIONS", 1)
+    await client.request("echo")
+    late = await LoopbackClient.connect(port, TOKEN, engine="it")
+    with pytest.raises(EngineUnavailable):
+        await late.request("echo")
+    assert not late.token_refused
+    await late.close()
+    await client.request("echo")
+
+
+async def test_a_server_that_drains_answers_what_it_has_and_refuses_what_comes(scripted):
+    server = LoopbackServer(scripted.handle, TOKEN)
+    client = await LoopbackClient.connect(await server.start(), TOKEN, engine="it")
+    work = asyncio.create_task(client.request("wait"))
+    while not scripted.waiting:
+        await asyncio.sleep(0)
+    draining = asyncio.create_task(server.drain(10))
+    await asyncio.sleep(0)
+    with pytest.raises(EngineUnavailable, match="stopped"):
+        await client.request("echo")
+    scripted.gate.set()
+    assert (await work).fields == {"waited": True}
+    await draining
+    await server.close()
     await client.close()
 
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fakes import tiny_models
 from fakes.whole_server import free_port, whole_server
 from sound.level import rms_dbfs
 from sound.wav import read_sound
@@ -94,6 +95,19 @@ def test_a_toy_is_answered_in_the_voice_of_another_program(tmp_path: Path) -> No
         assert reply.duration_ms > 500 and rms_dbfs(reply.data) > -40
         assert 'zhiyin_speech_requests_total{outcome="spoken"}' in voice.get("/metrics")[1]
         assert token not in voice.log and str(token_file) in voice.log
+        assert voice.stop() == 0
+
+
+def test_models_in_its_folder_speak_there_too(tmp_path: Path) -> None:
+    tiny_models.vits(tmp_path / "voice-data" / "models" / "voice-en", "en")
+    with whole_voice(tmp_path) as voice:
+        assert "VITS in" in voice.log
+        body = b'{"model": "tts-1", "input": "Good evening.", "response_format": "wav"}'
+        request = urllib.request.Request(f"{voice.url}/v1/audio/speech", body, {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            (tmp_path / "said.wav").write_bytes(answer.read())
+        said = read_sound(tmp_path / "said.wav")
+        assert said.sample_rate_hz == tiny_models.VOICE_RATE_HZ and rms_dbfs(said.data) > -40
         assert voice.stop() == 0
 
 

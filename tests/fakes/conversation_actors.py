@@ -68,6 +68,7 @@ class ToyChannel:
     firmware: str = "2.4.2"
     lines: list[Line] = field(default_factory=list)
     congested: bool = False
+    untaken_frames: int = 0
     closed_for: CloseReason | None = None
     timestamps_ms: list[int] = field(default_factory=list)
     on_close: Callable[[CloseReason], None] = lambda reason: None
@@ -163,6 +164,9 @@ class Ears:
 
     def packets(self, packets: Sequence[OpusPacket]) -> None:
         self.commands += ["packet"] * len(packets)
+
+    def played(self, packets: Sequence[OpusPacket]) -> None:
+        self.commands += ["played"] * len(packets)
 
     def stop(self) -> None:
         self.commands.append("stop")

@@ -95,10 +95,21 @@ class DeviceClient:
 
 @asynccontextmanager
 async def connected(
-    port: int, path: str = "/xiaozhi/v1/", *, device_id: str | None = MAC, headers: Mapping[str, str] | None = None
+    port: int,
+    path: str = "/xiaozhi/v1/",
+    *,
+    device_id: str | None = MAC,
+    headers: Mapping[str, str] | None = None,
+    window_bytes: int = 0,
 ) -> AsyncIterator[DeviceClient]:
-    """Connects and upgrades like a board (or is refused: look at `status`)."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    """Connects and upgrades like a board (or is refused: look at `status`). `window_bytes`: a board's small buffer for
+    what it has not read yet, 0 = the system's large one."""
+    sock = socket.socket()
+    if window_bytes:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window_bytes)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=sock, limit=window_bytes or 2**16)
     protocol = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}{path}"), max_size=None)
     client = DeviceClient(reader, writer, protocol)
     request = protocol.connect()

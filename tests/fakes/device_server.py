@@ -23,6 +23,7 @@ class ScriptedSession:
         self.channel = channel
         self.events: list[DeviceEvent] = []
         self.packets: list[OpusPacket] = []
+        self.loudspeaker: list[OpusPacket] = []
         self.reason: CloseReason | None = None
         self.times_closed = 0
         self.over = asyncio.Event()
@@ -36,6 +37,9 @@ class ScriptedSession:
 
     def audio(self, packet: OpusPacket) -> None:
         self.packets.append(packet)
+
+    def played(self, packet: OpusPacket) -> None:
+        self.loudspeaker.append(packet)
 
     async def run(self) -> None:
         await self.over.wait()

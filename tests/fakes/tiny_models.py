@@ -60,6 +60,23 @@ def sense_voice(folder: Path, sentence: str = SENTENCE, language: str = "en", em
     return folder
 
 
+def turn_model(folder: Path, probability: float) -> Path:
+    """Smart Turn's shape; says the same of everything."""
+    nodes = [
+        helper.make_node("ReduceMean", ["input_features", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "nothing"], ["silent"]),
+        helper.make_node("Add", ["silent", "probability"], ["logits"]),
+    ]
+    constants = {
+        "axes": np.array([1, 2], np.int64),
+        "nothing": np.zeros(1, np.float32),
+        "probability": np.array([[probability]], np.float32),
+    }
+    inputs = [_value("input_features", _FLOAT, ["N", 80, 800])]
+    _write(folder, "turn.onnx", nodes, inputs, [_value("logits", _FLOAT, ["N", 1])], constants, {})
+    return folder / "turn.onnx"
+
+
 def paraformer(folder: Path, sentence: str = "现在几点") -> Path:
     """Hears `sentence` in everything."""
     tokens = ["<blank>", "<s>", "</s>", *dict.fromkeys(sentence), "<unk>"]
@@ -176,34 +193,7 @@ def vits(folder: Path, language: str, rate_hz: int = VOICE_RATE_HZ, ms_per_char:
         "pad_id": 0,
         "voice": language,
     }
-    nodes = [
-        helper.make_node("Cast", ["x"], ["ids"], to=_FLOAT),
-        helper.make_node("Mod", ["ids", "sixteen"], ["steps"], fmod=1),
-        helper.make_node("Mul", ["steps", "step_hz"], ["above_hz"]),
-        helper.make_node("Add", ["above_hz", "base_hz"], ["hz"]),
-        helper.make_node("Unsqueeze", ["hz", "last"], ["hz_column"]),
-        helper.make_node("Squeeze", ["length_scale", "first"], ["slowness"]),
-        helper.make_node("Mul", ["slowness", "samples_per_char"], ["samples_float"]),
-        helper.make_node("Range", ["zero", "samples_float", "one"], ["clock"]),
-        helper.make_node("Mul", ["clock", "radians"], ["angle"]),
-        helper.make_node("Mul", ["hz_column", "angle"], ["phase"]),
-        helper.make_node("Sin", ["phase"], ["loud"]),
-        helper.make_node("Mul", ["loud", "half"], ["tones"]),
-        helper.make_node("Reshape", ["tones", "shape"], ["y"]),
-    ]
-    constants = {
-        "sixteen": np.array([16], np.float32),
-        "step_hz": np.array([20], np.float32),
-        "base_hz": np.array([base_hz], np.float32),
-        "last": np.array([2], np.int64),
-        "first": np.array([0], np.int64),
-        "samples_per_char": np.array(rate_hz * ms_per_char // 1000, np.float32),
-        "zero": np.array(0, np.float32),
-        "one": np.array(1, np.float32),
-        "radians": np.array([2 * np.pi / rate_hz], np.float32),
-        "half": np.array([0.5], np.float32),
-        "shape": np.array([1, 1, -1], np.int64),
-    }
+    nodes, constants = _tones("x", rate_hz, ms_per_char, base_hz, "y", [1, 1, -1])
     inputs = [
         _value("x", _INT64, ["N", "T"]),
         _value("x_length", _INT64, ["N"]),
@@ -228,6 +218,115 @@ def piper(folder: Path) -> Path:
     (folder / "tokens.txt").write_text("".join(f"{each} {at}\n" for at, each in enumerate(phonemes)))
     (folder / "espeak-ng-data").mkdir()
     return folder
+
+
+def matcha(folder: Path, rate_hz: int = VOICE_RATE_HZ, ms_per_char: int = 60, base_hz: int = 150) -> Path:
+    """The tones of `vits` as Matcha has them: a spectrogram, made into sound by a vocoder beside it.
+
+    It reads by its lexicon: a few ideographs, "good", and letters.
+    """
+    letters = [*" ,.?!;", *"abcdefghijklmnopqrstuvwxyz"]
+    ideographs = "好晚上今天气你一二三"
+    metadata = {
+        "sample_rate": rate_hz,
+        "n_speakers": 1,
+        "version": 1,
+        "jieba": 1,
+        "has_espeak": 1,
+        "use_eos_bos": 0,
+        "pad_id": 0,
+        "voice": "zh en-us",
+        "is_zh_en": 1,
+    }
+    nodes, constants = _tones("x", rate_hz, ms_per_char, base_hz, "mel", [1, 80, -1])
+    inputs = [
+        _value("x", _INT64, ["N", "T"]),
+        _value("x_length", _INT64, ["N"]),
+        *(_value(name, _FLOAT, [1]) for name in ("noise_scale", "length_scale")),
+    ]
+    mel = [_value("mel", _FLOAT, ["N", 80, "F"])]
+    tokens = [*letters, *(f"h{at}" for at in range(len(ideographs)))]
+    _write(folder, "model-steps-3.onnx", nodes, inputs, mel, constants, metadata, tokens)
+    lexicon = "".join(f"{char} h{at}\n" for at, char in enumerate(ideographs))
+    lexicon += "".join(f"{char} {char}\n" for char in letters if char.isalpha()) + "good g o\n"
+    (folder / "lexicon.txt").write_text(lexicon, encoding="utf-8")
+    flat = [helper.make_node("Reshape", ["mel", "shape"], ["audio"])]
+    shape = {"shape": np.array([1, 1, -1], np.int64)}
+    sound = [_value("audio", _FLOAT, ["N", 1, "S"])]
+    _write(folder, "hifigan-16khz.onnx", flat, mel, sound, shape, {"model_type": "hifigan", "sample_rate": rate_hz})
+    return folder
+
+
+def kokoro(folder: Path, rate_hz: int = VOICE_RATE_HZ, ms_per_char: int = 60) -> Path:
+    """The tones of `vits` as Kokoro has them: two speakers by their styles, the second an octave and more above."""
+    longest, speakers_hz = 200, (150, 1150)
+    metadata = {
+        "sample_rate": rate_hz,
+        "n_speakers": len(speakers_hz),
+        "version": 1,
+        "has_espeak": 1,
+        "voice": "en-us",
+        "style_dim": f"{longest},1,1",
+        "speaker_names": "low,high",
+    }
+    nodes, constants = _tones("tokens", rate_hz, ms_per_char, 0, "audio", [-1])
+    nodes = [
+        helper.make_node("Reciprocal", ["speed"], ["length_scale"]),
+        *(_fed(node, {"hz": "hz_without_style"}) for node in nodes[:4]),
+        helper.make_node("Add", ["hz_without_style", "style"], ["hz"]),
+        *nodes[4:],
+    ]
+    inputs = [_value("tokens", _INT64, [1, "T"]), _value("style", _FLOAT, [1, 1]), _value("speed", _FLOAT, [1])]
+    phonemes = ["$", " ", *";:,.!?", *"abcdefghijklmnopqrstuvwxyzəɪʊɛɔæʌɑɹŋθðʃʒɡɜɾɐˈˌː"]
+    _write(folder, "model.onnx", nodes, inputs, [_value("audio", _FLOAT, ["S"])], constants, metadata, phonemes)
+    styles = np.repeat(np.array(speakers_hz, np.float32), longest)
+    (folder / "voices.bin").write_bytes(styles.astype("<f4").tobytes())
+    (folder / "espeak-ng-data").mkdir()
+    return folder
+
+
+def _tones(
+    ids: str, rate_hz: int, ms_per_char: int, base_hz: int, out: str, shape: list[int]
+) -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
+    """A graph that makes a tone for each of `ids`, `length_scale` times as long, in frames of 80 samples."""
+    nodes = [
+        helper.make_node("Cast", [ids], ["ids"], to=_FLOAT),
+        helper.make_node("Mod", ["ids", "sixteen"], ["steps"], fmod=1),
+        helper.make_node("Mul", ["steps", "step_hz"], ["above_hz"]),
+        helper.make_node("Add", ["above_hz", "base_hz"], ["hz"]),
+        helper.make_node("Unsqueeze", ["hz", "last"], ["hz_column"]),
+        helper.make_node("Squeeze", ["length_scale", "first"], ["slowness"]),
+        helper.make_node("Mul", ["slowness", "frames_per_char"], ["frames_float"]),
+        helper.make_node("Floor", ["frames_float"], ["frames"]),
+        helper.make_node("Mul", ["frames", "frame_samples"], ["samples_float"]),
+        helper.make_node("Range", ["zero", "samples_float", "one"], ["clock"]),
+        helper.make_node("Mul", ["clock", "radians"], ["angle"]),
+        helper.make_node("Mul", ["hz_column", "angle"], ["phase"]),
+        helper.make_node("Sin", ["phase"], ["loud"]),
+        helper.make_node("Mul", ["loud", "half"], ["tones"]),
+        helper.make_node("Reshape", ["tones", "shape"], [out]),
+    ]
+    constants = {
+        "sixteen": np.array([16], np.float32),
+        "step_hz": np.array([20], np.float32),
+        "base_hz": np.array([base_hz], np.float32),
+        "last": np.array([2], np.int64),
+        "first": np.array([0], np.int64),
+        "frames_per_char": np.array(rate_hz * ms_per_char / 1000 / 80, np.float32),
+        "frame_samples": np.array(80, np.float32),
+        "zero": np.array(0, np.float32),
+        "one": np.array(1, np.float32),
+        "radians": np.array([2 * np.pi / rate_hz], np.float32),
+        "half": np.array([0.5], np.float32),
+        "shape": np.array(shape, np.int64),
+    }
+    return nodes, constants
+
+
+def _fed(node: onnx.NodeProto, renamed: dict[str, str]) -> onnx.NodeProto:
+    """The node with other names for what it gives."""
+    node.output[:] = [renamed.get(name, name) for name in node.output]
+    return node
 
 
 def _one_hot(ids: Sequence[int], width: int) -> np.ndarray:

@@ -28,7 +28,7 @@ from contracts.hearing import (
     SpeechStarted,
     Utterance,
 )
-from contracts.hearing_wire import MAX_FRAME_BYTES
+from contracts.hearing_wire import MAX_FRAME_BYTES, is_played, read_packets
 from fakes.device_sound import packets
 from fakes.hearing_home import LOOPBACK, HearingHome, hearing_home
 from fakes.spoken import say, silence
@@ -312,3 +312,19 @@ async def test_a_server_that_reads_nothing_is_given_up(impatient: None, monkeypa
             while len(came) < 2:
                 session.packets([OpusPacket(b"\x58" * 1000)] * 100)
                 await asyncio.sleep(0.005)
+
+
+async def test_what_the_toy_plays_is_told_again_to_a_new_connection_and_no_more_than_it_can_hold() -> None:
+    session = session_of.RemoteSession(
+        7, replace(REQUEST, server_aec=True), lambda event: None, lambda frame: None, lambda number: None, lambda: ""
+    )
+    played = [OpusPacket(b"x", 60 * number) for number in range(1, 200)]
+    for packet in played:
+        session.played([packet])
+    session.listen(ListenMode.REALTIME)
+    session.packets([OpusPacket(b"y", 60)])
+    frames = [frame for frame in session.connected() if isinstance(frame, bytes)]
+    told = [packet for frame in frames if is_played(frame) for packet in read_packets(frame)[1]]
+    assert told == played[-session_of.PLAYED_KEPT :]
+    assert [is_played(frame) for frame in frames] == [True, True, False]  # the loudspeaker first
+    await session.close()

@@ -79,11 +79,12 @@ class Listener:
 
 @asynccontextmanager
 async def ears(
-    home: Home, *script: Line, endpointing: str = "fixed:240"
+    home: Home, *script: Line, endpointing: str = "fixed:240", server_aec: bool = False
 ) -> AsyncIterator[tuple[HearingSession, Listener]]:
     listener = Listener()
     async with home(ScriptedTranscriber(*script)) as hearing:
-        session = await hearing.open(OpenHearing("s1", OpusFormat(), "en", endpointing=endpointing), listener)
+        request = OpenHearing("s1", OpusFormat(), "en", endpointing=endpointing, server_aec=server_aec)
+        session = await hearing.open(request, listener)
         try:
             yield session, listener
         finally:
@@ -234,3 +235,21 @@ async def test_hints_of_the_conversation_are_accepted_at_any_time(home: Home) ->
         session.expect("")
         session.packets(sentence())
         assert isinstance(await listener.ended(), Utterance)
+
+
+async def test_a_toy_that_leaves_its_echo_to_the_server_does_not_hear_itself_and_hears_a_person(home: Home) -> None:
+    said = packets(say("once upon a time there was a little dragon who lived on a green hill"))
+    toy = [OpusPacket(packet.payload, 60 * (at + 1)) for at, packet in enumerate(said)]
+    async with ears(home, server_aec=True) as (session, listener):
+        session.listen(ListenMode.REALTIME)
+        session.packets(packets(silence(600)))
+        for packet in toy:  # the microphone records what the loudspeaker plays
+            session.played([packet])
+            session.packets([packet])
+        session.packets(sentence())
+        utterance = await listener.ended()
+    assert isinstance(utterance, Utterance)
+    person_begins = 600 * MS + len(toy) * 960 + 600 * MS
+    assert [event.start_sample for event in listener.told if isinstance(event, SpeechStarted)] == [
+        pytest.approx(person_begins, abs=150 * MS)
+    ]

@@ -1,4 +1,4 @@
-"""What every Transcriber promises, on all of its homes: child processes, an asr-worker, a server over HTTP, a list."""
+"""What every Transcriber promises, on all of its homes: child processes, an asr-worker, servers over HTTP, a list."""
 
 import asyncio
 import os
@@ -19,6 +19,7 @@ from contracts.errors import EngineTimeout, EngineUnavailable
 from contracts.model_files import MODELS_DIR
 from contracts.transcription import TranscriptionRequest
 from fakes import tiny_models
+from fakes.hearing_home import HearingHome
 from fakes.spoken import pcm, say, silence
 from fakes.transcription_server import Hears, TranscriptionServer
 from fakes.worker_home import linked, worker_home
@@ -58,8 +59,17 @@ async def worker():
         yield worker
 
 
-@pytest.fixture(params=["child", "sherpa", "worker", "openai", "failover"])
-async def transcriber(request, server, worker, tmp_path, monkeypatch):
+@pytest.fixture
+async def asr_server():
+    home = HearingHome(PocketsphinxTranscriber())
+    await home.start()
+    yield home
+    await home.stop()
+    await home.asr.close()
+
+
+@pytest.fixture(params=["child", "sherpa", "worker", "openai", "asr-server", "failover"])
+async def transcriber(request, server, worker, asr_server, tmp_path, monkeypatch):
     if request.param == "sherpa":
         tiny_models.sense_voice(tmp_path / "sensevoice", SENTENCE)
         monkeypatch.setenv(MODELS_DIR, str(tmp_path))
@@ -67,6 +77,7 @@ async def transcriber(request, server, worker, tmp_path, monkeypatch):
         "child": PocketsphinxTranscriber,
         "sherpa": SherpaTranscriber,
         "worker": lambda: linked(worker),
+        "asr-server": lambda: OpenAITranscriber(f"http://127.0.0.1:{asr_server.port}/v1"),
         "openai": lambda: OpenAITranscriber(server.url),
         "failover": lambda: OpenAITranscriber(server.url),
     }

@@ -335,6 +335,21 @@ def test_a_session_tells_when_it_opened_and_why_it_closed() -> None:
     run_virtual(talk())
 
 
+def test_whoever_speaks_for_longer_than_a_minute_is_told_that_only_the_first_was_heard() -> None:
+    async def talk() -> None:
+        async with Scene(ScriptedModel(["Quite a story.", "And then?"])) as scene:
+            scene.session.device_event(AUTO)
+            scene.ears.hears("once upon a time", truncated=True)
+            await asyncio.sleep(10)
+            scene.ears.hears("and then")
+            await asyncio.sleep(10)
+        notice = "That was long, so I only took in the first minute."
+        assert scene.toy.said("sentence") == [notice, "Quite a story.", "And then?"]
+        assert scene.turns[0].outcome is Outcome.COMPLETED
+
+    run_virtual(talk())
+
+
 def test_speech_that_was_not_understood_is_told_so_once_until_something_was() -> None:
     async def talk() -> None:
         async with Scene(ScriptedModel(["Yes."])) as scene:

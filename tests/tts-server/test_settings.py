@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import EngineUnavailable
 from serving.errors import SettingsError
-from tts_server.serving import load_engine
 from tts_server.settings import load_settings
 
 
@@ -28,10 +26,3 @@ def test_a_setting_that_cannot_be_used_is_named_and_not_repeated(
     with pytest.raises(SettingsError, match=f"ZHIYIN_{name} cannot be used: .+") as refused:
         load_settings()
     assert value not in str(refused.value)
-
-
-def test_an_engine_is_found_by_its_name_and_an_unknown_one_is_a_sentence() -> None:
-    assert load_engine("auto").name == load_engine("local:espeak").name == "espeak"
-    for name in ("parrot", "openai"):
-        with pytest.raises(EngineUnavailable, match=f"no engine local:{name} here; there are: local:espeak"):
-            load_engine(f"local:{name}")

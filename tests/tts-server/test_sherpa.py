@@ -69,6 +69,37 @@ async def test_a_voice_of_piper_speaks_the_phonemes_of_espeak(tmp_path):
     assert len(two_clauses) == pytest.approx(2 * len(one_clause), rel=0.1)
 
 
+async def test_matcha_speaks_both_scripts_through_its_vocoder(tmp_path):
+    tiny_models.matcha(tmp_path / "voice-zh", base_hz=150)
+    tiny_models.matcha(tmp_path / "voice-en", base_hz=1150)
+    assert SherpaSynthesizer.tried(tmp_path).count("Matcha") == 2
+    chinese, rates = await heard(tmp_path, "今天天气好")
+    assert rates == {16_000} and len(chinese) == 5 * 960
+    english, _ = await heard(tmp_path, "good evening")
+    assert highest_hz(chinese, 16_000) < 1000 < highest_hz(english, 16_000)
+    slow, _ = await heard(tmp_path, "今天天气好", VoiceChoice(speed=0.5))
+    assert len(slow) == 2 * len(chinese)
+
+
+async def test_a_word_that_a_lexicon_lacks_is_spelled_and_not_left_out(tmp_path):
+    tiny_models.matcha(tmp_path / "voice-en")
+    known, _ = await heard(tmp_path, "Good")
+    both, _ = await heard(tmp_path, "Good evening")
+    spaces = 7  # sounds of their own, like letters
+    assert len(known) == 2 * 960
+    assert len(both) >= len(known) + len("evening") * 960
+    assert len(both) <= len(known) + (len("evening") + spaces) * 960
+
+
+async def test_a_speaker_of_kokoro_is_chosen_by_number(tmp_path):
+    tiny_models.kokoro(tmp_path / "voice-en")
+    assert "Kokoro" in SherpaSynthesizer.tried(tmp_path)
+    low, rates = await heard(tmp_path, "good evening")
+    high, _ = await heard(tmp_path, "good evening", VoiceChoice(voice="1"))
+    assert rates == {16_000} and len(low) == len(high) > 16_000 // 4
+    assert highest_hz(low, 16_000) < 1000 < highest_hz(high, 16_000)
+
+
 async def test_a_voice_that_cannot_read_and_has_no_phonemes_is_refused(tmp_path):
     (tiny_models.piper(tmp_path / "voice-en") / "espeak-ng-data").rmdir()
     with pytest.raises(EngineUnavailable, match="no sound"):

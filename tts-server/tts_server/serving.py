@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
+from pathlib import Path
 
-from contracts.errors import EngineUnavailable
 from contracts.speech import Synthesizer
+from engine_choice.local import Chosen, first_local_voice
 from serving import server
 from serving.access import Access, access_to
 from serving.readiness import Readiness
@@ -18,27 +20,10 @@ from tts_server.speaking import Mouth
 STOP_S = 12
 """Seconds for texts under way when the service is asked to stop."""
 
-_ENGINES = "zhiyin.synthesizers"
-_ELSEWHERE = {"openai"}
-_BUILT_IN = "espeak"
 
-
-def load_engine(address: str) -> Synthesizer:
-    """The engine of `auto` or `local:NAME`, found by entry point. Raises EngineUnavailable."""
-    name = _BUILT_IN if address == "auto" else address.removeprefix("local:")
-    points = {point.name: point for point in entry_points(group=_ENGINES) if point.name not in _ELSEWHERE}
-    if name not in points:
-        known = ", ".join(f"local:{each}" for each in sorted(points)) or "none"
-        raise EngineUnavailable(
-            f"ZHIYIN_TTS_SERVER_ENGINE: there is no engine local:{name} here; there are: {known}.", engine=name
-        )
-    try:
-        engine: Synthesizer = points[name].load()()
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"The engine {name} cannot be loaded: {error}: run `make setup`.", engine=name
-        ) from error
-    return engine
+def models_dir(settings: TtsServerSettings) -> Path:
+    """Where voices lie: ZHIYIN_MODELS_DIR, else `models` in the data folder, as for main-server."""
+    return (settings.models_dir or settings.data_dir / "models").resolve()
 
 
 async def serve(settings: TtsServerSettings) -> None:
@@ -48,11 +33,15 @@ async def serve(settings: TtsServerSettings) -> None:
     with server.listen(settings.tts_server_host, settings.tts_server_port, "ZHIYIN_TTS_SERVER_") as listening:
         given = settings.internal_token.get_secret_value()
         access = access_to(settings.tts_server_host, given, settings.token_path)
-        engine = load_engine(settings.tts_server_engine)
+        chosen = await asyncio.to_thread(
+            first_local_voice, settings.tts_server_engine, models_dir(settings), "ZHIYIN_TTS_SERVER_ENGINE"
+        )
+        engine = chosen.engine
         await engine.warm()
         readiness = Readiness("The speech service")
+        readiness.note("voice files", chosen.problem)
         config = server.server_config(create_app(Mouth(engine, Metrics()), access, readiness), stop_s=STOP_S)
-        told = _banner(settings, engine, access, listening.getsockname()[1])
+        told = _banner(settings, chosen, access, listening.getsockname()[1])
         await server.Server(config, readiness, told).serve(sockets=[listening])
         await engine.close()
 
@@ -62,8 +51,11 @@ def run(settings: TtsServerSettings) -> None:
     server.run(serve(settings))
 
 
-def _banner(settings: TtsServerSettings, engine: Synthesizer, access: Access, port: int) -> str:
-    rows = {"address": f"{server.url(settings.tts_server_host, port)}/v1", "engine": engine.name}
+def _banner(settings: TtsServerSettings, chosen: Chosen[Synthesizer], access: Access, port: int) -> str:
+    rows = {
+        "address": f"{server.url(settings.tts_server_host, port)}/v1",
+        "engine": f"{chosen.engine.name}: {chosen.why}",
+    }
     if access.token:
         given = settings.internal_token.get_secret_value()
         rows["token"] = "ZHIYIN_INTERNAL_TOKEN" if given else f"in {settings.token_path.resolve()}"

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from engine_choice.local import SEVERAL
 from serving.errors import SettingsError
 from serving.internal_token import TOKEN_FILE
 
@@ -16,9 +17,10 @@ PREFIX = "ZHIYIN_"
 
 
 def _local_engine(value: str) -> str:
-    if re.fullmatch(r"auto|local:[a-z0-9_-]+", value):
-        return value
-    raise ValueError("use auto, or local:NAME such as local:espeak")
+    entries = [each.strip() for each in value.split(SEVERAL)]
+    if all(re.fullmatch(r"auto|local:[a-z0-9_-]+", each) for each in entries):
+        return SEVERAL.join(entries)
+    raise ValueError("use auto, local:NAME such as local:espeak, or several with | in between")
 
 
 def _token(value: SecretStr) -> SecretStr:
@@ -28,7 +30,7 @@ def _token(value: SecretStr) -> SecretStr:
 
 
 class TtsServerSettings(BaseSettings):
-    """What the speech service reads. `data_dir`, `log` and `opus` are main-server's settings too."""
+    """What the speech service reads. `data_dir`, `models_dir`, `log` and `opus` are main-server's settings too."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
@@ -37,7 +39,7 @@ class TtsServerSettings(BaseSettings):
     tts_server_host: str = Field("127.0.0.1", description="Address the speech service listens on.")
     tts_server_port: int = Field(8003, ge=0, le=65535, description="Its port.")
     tts_server_engine: Annotated[str, AfterValidator(_local_engine)] = Field(
-        "auto", description="Its engine: auto (the built-in one) or local:espeak."
+        "auto", description="Its engine: auto, local:NAME, or a list A|B, of which the first one there serves."
     )
     internal_token: Annotated[SecretStr, AfterValidator(_token)] = Field(
         SecretStr(""), description="What callers must show off loopback; empty = made at the first start."
@@ -46,6 +48,7 @@ class TtsServerSettings(BaseSettings):
         None, description="Where one made at the first start is kept; empty = internal_token in the data folder."
     )
     data_dir: Path = Field(Path("data"), description="Where the token is kept.")
+    models_dir: Path | None = Field(None, description="Voices for sherpa-onnx; empty = models in the data folder.")
     log: Literal["text", "json"] = Field("text", description="How log lines look.")
     opus: Literal["auto", "system", "pyav"] = Field("auto", description="Opus library, for answers in opus.")
 

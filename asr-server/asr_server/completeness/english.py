@@ -117,7 +117,8 @@ _FINISHES_ANYWAY = re.compile(
     r"who am i|who (is|was) (that|this|he|she|it)|what (is|was) (that|this|it for|it like)|where (am i|are they|"
     r"are we|is (he|she|it))|how (far|old|long|big|tall|much|fast|heavy|deep|high) (is|are|was|were) (you|it|he|"
     r"she|they|the \w+)|"
-    r"what (time|day|year|colour|color) is it|(so|guess|say|now) what|(tell me|know|remember) (why|who)|"
+    r"(know|tell me|remember|wonder|guess) (what|who|where|how) .+ (is|are|was|were|called)|what (time|day|year|"
+    r"colour|color) is it|(so|guess|say|now) what|tell me why|"
     r"that's (why|how|what|who)|"
     r"how (am|are|is) \w+|(turn|switch|put) (it|that|this|them) (on|off|up|down)|\w+ \w+ (turn|switch) (it|that|"
     r"this) (on|off)|"
@@ -134,14 +135,14 @@ _FINISHES_ANYWAY = re.compile(
     r"^(?!(can|could|would|will) you please$).+ please|(what|how much) (is|are) .+ (plus|minus|times|and|"
     r"divided by) \w+|(again|today|tomorrow|yesterday|now) please|"
     r"(what|how many|how much|which) .+ (have|has|do|need|want|eat|make|weigh|cost)|(love|miss|like|see|hate|with|"
-    r"to|for|from) (her|him)|^(who|what|where|how|why) (is|are|was|were|am) (you|it|they|he|she|we|i)|what (do|"
+    r"to|for|from) (her|him)|\b(who|what|where|how|why) (is|are|was|were|am) (you|it|they|he|she|we|i)|what (do|"
     r"does|did|can|could|would|should|will|are|is) (you|he|she|it|they|we|i) (do|want|like|eat|mean|say|see|know|"
     r"think))$"
 )
 _BEGINS_ONLY = re.compile(
     r"(if|when|while|although|though|unless|as soon as|whenever|because|since|until|before|after|once) "
     r"(i|you|he|she|it|we|they|the|my|your|there|i'm|it's|you're|we're|mom|dad|of)\b(?!.* (will|then|would|can|am|"
-    r"we will) .*)|"
+    r"we will) .*)(?!.* (i|we|he|she|they) \S+)|"
     r"^(the|a|an|my|your|his|her|some|between|about|in|at|on) \w+ (who|which|in|of|about|that)\b.{0,12}$"
 )
 _SETTING_ONLY = re.compile(
@@ -159,7 +160,7 @@ _NUMBER_WORD = (
 )
 _NUMBER = re.compile(rf"(^|[\s-]){_NUMBER_WORD}$")
 _SPOKEN_DIGITS = re.compile(
-    r"((zero|oh|one|two|three|four|five|six|seven|eight|nine|\d) ){2,}(zero|oh|one|two|three|four|five|six|seven|"
+    r"((zero|oh|one|two|three|four|five|six|seven|eight|nine|\d) ){1,}(zero|oh|one|two|three|four|five|six|seven|"
     r"eight|nine|\d)$"
 )
 _TENS = re.compile(r"\b(costs?|is|are|have|got) (twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|\w+ hundred)$")
@@ -203,5 +204,5 @@ _STATEMENT = re.compile(
     r"do|would|don't) )*"
     r"\S+ (\S+ )*(it|that|this|you|him|her|them|us|me|today|(for|to) (breakfast|lunch|dinner|bed|school|work|"
     r"sleep)|(years|months) old|one|yesterday|tomorrow|already|again|now|home|here|well|much|a lot|\w+ly|"
-    r"((a|an|the|my|your|his|her|our|their|some|this|that|great|good) )+\w+)$"
+    r"(great|good|nice|bad) (day|time|idea|night|morning|one)|my (homework|breakfast|lunch|dinner))$"
 )

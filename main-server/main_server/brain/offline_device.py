@@ -10,7 +10,7 @@ from typing import Any
 
 from contracts.language_model import ToolCall, ToolSpec
 
-SET_VOLUME = "audio_speaker_set_volume"
+SET_VOLUME = "speaker_set_volume"
 SET_BRIGHTNESS = "screen_set_brightness"
 SET_THEME = "screen_set_theme"
 GET_STATUS = "get_device_status"
@@ -71,14 +71,14 @@ def succeeded(result: str) -> bool:
 
 
 def read_status(result: str) -> DeviceStatus | None:
-    """None when the text is not the JSON object that devices give (PROTOCOL 4)."""
+    """None when the text is not the JSON object that devices give (PROTOCOL 4). Old firmware calls its speaker so."""
     parsed = _json(result)
     if not isinstance(parsed, Mapping):
         return None
     charging = _inside(parsed, "battery", "charging")
     signal = _inside(parsed, "network", "signal")
     return DeviceStatus(
-        volume=_percent(_inside(parsed, "audio_speaker", "volume")),
+        volume=_percent(_inside(parsed, "audio_speaker" if "audio_speaker" in parsed else "Speaker", "volume")),
         brightness=_percent(_inside(parsed, "screen", "brightness")),
         battery=_percent(_inside(parsed, "battery", "level")),
         charging=charging is True,

@@ -11,7 +11,7 @@ from main_server.conversation.barge_in import Verdict, is_echo, judge
 from main_server.conversation.chronicle import Chronicle
 from main_server.conversation.turn import Turn
 
-RESUME_AFTER_S = 0.45
+RESUME_AFTER_S = 0.43
 """A hold without words ends by then; with the onset's own delay the reply goes on within 600 ms of the noise."""
 
 FRUITLESS_HOLDS = 3

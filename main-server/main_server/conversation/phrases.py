@@ -89,6 +89,7 @@ FILLERS = {
     "en": ("Let me think.", "One moment.", "Let me see."),
 }
 """Short, since whatever comes must wait until they were said."""
+CUT_SHORT = {"zh": ("你说得好长，我只听到了前一分钟。",), "en": ("That was long, so I only took in the first minute.",)}
 
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _BETWEEN_HAN = re.compile(rf"(?<={_HAN.pattern}) (?={_HAN.pattern})")
@@ -139,6 +140,13 @@ def language_of(text: str) -> str:
     return "zh" if first is None or _HAN.match(first[0]) else "en"
 
 
+def set_phrases() -> Iterator[str]:
+    """What is said word for word again and again, so that it is worth making before."""
+    for texts in (GREETINGS, FILLERS):
+        for phrases in texts.values():
+            yield from phrases
+
+
 def apology(code: str, language: str) -> str:
     """The spoken words for an error's code, in English unless `language` is Chinese."""
     return _in(APOLOGIES.get(code, APOLOGIES["engine_failed"]), language)
@@ -162,6 +170,11 @@ def goodbye(language: str, number: int = 0) -> str:
 def not_understood(language: str) -> str:
     """What is said, once, when somebody spoke and the recogniser did not trust what it heard."""
     return _turn_of(NOT_UNDERSTOOD, language, 0)
+
+
+def cut_short(language: str) -> str:
+    """What comes before the answer to an utterance that was cut at its longest length."""
+    return _turn_of(CUT_SHORT, language, 0)
 
 
 def idle_goodbye(language: str, number: int = 0) -> str:

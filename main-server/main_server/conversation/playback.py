@@ -61,6 +61,10 @@ class Pacer:
         """The stream goes on after a hold: what the device had not played by then it still has, and no more."""
         self.plays_until_s = max(self.plays_until_s, now_s)
 
+    def stalled(self, now_s: float, untaken_frames: int) -> None:
+        """The network took nothing until now: so many frames reach the device only now, and are still to be played."""
+        self.plays_until_s = max(self.plays_until_s, now_s + untaken_frames * self.frame_s)
+
     def sent(self, now_s: float) -> None:
         """Counts one packet as sent at `now_s`.
 
@@ -92,6 +96,7 @@ class Playback:
     _ended: bool = False
     _muted: bool = False
     _frames: int = 0
+    _untaken_frames: int = 0  # when the socket took no more
 
     def __post_init__(self) -> None:
         traits = self.channel.traits
@@ -163,8 +168,12 @@ class Playback:
             if not clause.announced:
                 self._announce(clause)
             if not self.channel.send_audio(packet, self._timestamp_ms()):
+                self._untaken_frames = max(self._untaken_frames, self.channel.untaken_frames)
                 await asyncio.sleep(CONGESTED_RETRY_S)
                 continue
+            if self._untaken_frames:
+                self._pacer.stalled(loop.time(), self._untaken_frames)
+                self._untaken_frames = 0
             self._waiting.popleft()
             self._room.set()
             self._count_sent(clause, loop.time())

@@ -60,7 +60,7 @@ class DeviceTraits:
 
     `lead_frames`: how many frames may be ahead of the absolute clock. `settle_ms`: least time between `tts start` and
     the first frame (PROTOCOL 2.6, start race). `stop_waits`: old firmware wipes its queue at `tts stop`, so the stop
-    waits until everything has played.
+    waits until everything has played. `server_aec`: the device leaves its echo to the ears (PROTOCOL 2.7).
     """
 
     downlink: OpusFormat = field(default_factory=lambda: OpusFormat(24_000, 60))
@@ -68,6 +68,7 @@ class DeviceTraits:
     lead_frames: int = 3
     settle_ms: int = 90
     stop_waits: bool = False
+    server_aec: bool = False
 
 
 class Toolbox(Protocol):
@@ -123,6 +124,10 @@ class Channel(Protocol):
     def send_audio(self, payload: bytes, timestamp_ms: int) -> bool:
         """One Opus packet. False when the socket is congested: nothing was sent, try later."""
 
+    @property
+    def untaken_frames(self) -> int:
+        """About how many Opus packets were sent and have not arrived at the device; 0 where nobody can tell."""
+
     def close(self, reason: CloseReason) -> None:
         """Closes after what was sent has left; at most a second later the connection is gone."""
 
@@ -133,6 +138,9 @@ class DeviceSession(Protocol):
     def device_event(self, event: DeviceEvent) -> None: ...
 
     def audio(self, packet: OpusPacket) -> None: ...
+
+    def played(self, packet: OpusPacket) -> None:
+        """A packet has left for the loudspeaker of a device with `server_aec`."""
 
     async def run(self) -> None:
         """Serves the device until `closed` is called or the conversation closes the channel."""

@@ -132,6 +132,11 @@ class Session:
         else:
             self._hear().packets((packet,))
 
+    def played(self, packet: OpusPacket) -> None:
+        """The ears must know what the loudspeaker plays, to tell it from a person."""
+        if self._ears is not None:
+            self._ears.played((packet,))
+
     def closed(self, reason: CloseReason) -> None:
         """The channel is gone: whatever is under way stops."""
         self._closing = self._closing or reason
@@ -156,6 +161,7 @@ class Session:
                 language=self.role.language,
                 patience=self.role.patience,
                 endpointing=self.endpointing,
+                server_aec=self.channel.traits.server_aec,
             ),
             self._inbox.put,
         )

@@ -18,7 +18,7 @@ from main_server.conversation.closing import closing
 from main_server.conversation.draft import Draft, Opening
 from main_server.conversation.heard import joined
 from main_server.conversation.history import History
-from main_server.conversation.phrases import apology, filler
+from main_server.conversation.phrases import apology, cut_short, filler
 from main_server.conversation.playback import OnClause, Playback
 from main_server.conversation.ports import Channel, Voice
 from main_server.conversation.reply import Reply, speaking
@@ -176,6 +176,8 @@ class Turn:
         await self._until_it_may_stop(self.reply.playback)
 
     async def _pieces(self) -> AsyncIterator[Piece]:
+        if self.utterance is not None and self.utterance.truncated and not self.scripted:
+            yield Piece(cut_short(self.language), None, True)
         splitter = SentenceSplitter(tokens=True)
         async with closing(self._think()) as words:
             async for text in words:

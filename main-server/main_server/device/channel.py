@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -20,9 +21,13 @@ from main_server.device import quirks
 from main_server.device.directory import DeviceReport
 from main_server.device.framing import FramingError
 from main_server.device.hub import DeviceHub
+from main_server.device.iot import DeviceThings
 from main_server.device.mcp import DeviceTools
-from main_server.device.messages import Goodbye, Hello, Junk, McpMessage, MessageEvent
+from main_server.device.messages import Goodbye, Hello, Junk, McpMessage, MessageEvent, ThingsMessage
 from main_server.device.protocol import DeviceProtocol
+
+_REMEMBERED_PACKETS = 128
+"""Whose sizes are kept, to tell bytes on their way in packets."""
 
 
 class Wire(Protocol):
@@ -33,6 +38,10 @@ class Wire(Protocol):
 
     def send_audio(self, message: bytes) -> bool:
         """Queues a binary message; False when too much is waiting, and then nothing was queued."""
+
+    @property
+    def untaken_bytes(self) -> int:
+        """What was sent and the device has not acknowledged, as far as the system can tell."""
 
     def hang_up(self, reason: CloseReason) -> None:
         """Closes after what was queued; calls `DeviceChannel.lost` when the connection is gone."""
@@ -57,6 +66,7 @@ class DeviceChannel:
         self.transport = protocol.transport
         self.traits: DeviceTraits = quirks.traits(device.chip, device.firmware, Hello())
         self.device_tools = DeviceTools(self._send_mcp, identified=self._identified)
+        self.things = DeviceThings(self._send_iot)
         self.tools: Toolbox = self.device_tools
         self.speaking = False
         self._wire = wire
@@ -68,6 +78,9 @@ class DeviceChannel:
         self._closing = False
         self._draining = False
         self._last_sent_s = clock()
+        self._turn_began_ms = 0  # on the downlink's clock, which runs through the whole session
+        self._sent_ms = 0
+        self._sizes: deque[int] = deque(maxlen=_REMEMBERED_PACKETS)
 
     # From the wire
 
@@ -120,6 +133,7 @@ class DeviceChannel:
 
     def tts_start(self) -> None:
         self.speaking = True
+        self._turn_began_ms = self._sent_ms
         self._send(self._protocol.tts_start())
 
     def sentence_start(self, text: str) -> None:
@@ -145,14 +159,31 @@ class DeviceChannel:
         self._send(self._protocol.reboot())
 
     def send_audio(self, payload: bytes, timestamp_ms: int) -> bool:
+        # Of two replies too, no two packets may bear the same timestamp: the device hands it back (PROTOCOL 2.7).
+        stamp_ms = (self._turn_began_ms + timestamp_ms) & 0xFFFF_FFFF
         try:
-            message = self._protocol.audio(payload, timestamp_ms)
+            message = self._protocol.audio(payload, stamp_ms)
         except FramingError:
             return True  # no device could take it: count it as sent, or playback would wait for ever
         sent = self._wire.send_audio(message)
         if sent:
             self._last_sent_s = self._clock()
+            self._sent_ms = stamp_ms
+            self._sizes.append(len(message))
+            if self.traits.server_aec and self._session is not None:
+                self._session.played(OpusPacket(payload, stamp_ms))
         return sent
+
+    @property
+    def untaken_frames(self) -> int:
+        untaken_bytes = self._wire.untaken_bytes
+        frames = 0
+        for size in reversed(self._sizes):
+            if untaken_bytes < size:
+                break
+            untaken_bytes -= size
+            frames += 1
+        return frames
 
     def close(self, reason: CloseReason) -> None:
         self._closing = True
@@ -176,6 +207,8 @@ class DeviceChannel:
                 self._session.device_event(event)
         elif isinstance(event, McpMessage):
             self.device_tools.receive(event.payload)
+        elif isinstance(event, ThingsMessage):
+            self._take_things(event)
         elif isinstance(event, Hello):
             self._greet(event)
         elif isinstance(event, Goodbye):
@@ -205,9 +238,19 @@ class DeviceChannel:
         if hello is not None and not self.device.firmware:
             self.traits = quirks.with_firmware(self.traits, self.device.chip, firmware, hello)
 
+    def _take_things(self, message: ThingsMessage) -> None:
+        """Old firmware: its things are its tools, unless it has a tool server after all."""
+        self.things.announced(message.descriptors)
+        self.things.changed(message.states)
+        if self._protocol.hello is not None and not self._protocol.hello.mcp:
+            self.tools = self.things
+
     def _send(self, message: bytes) -> None:
         self._last_sent_s = self._clock()
         self._wire.send_text(message)
+
+    def _send_iot(self, command: Mapping[str, Any]) -> None:
+        self._send(self._protocol.iot(command))
 
     def _send_mcp(self, payload: Mapping[str, Any]) -> None:
         self._send(self._protocol.mcp(payload))

@@ -28,7 +28,7 @@ class SocketLimits:
     packets_per_s: int = 200
     frames_per_s: int = 1000  # beyond it, or beyond the bytes, reading rests until the second is over
     bytes_per_s: int = 2 * 2**20
-    audio_buffer_bytes: int = 16 * 1024  # more than this unsent: audio waits
+    audio_untaken_bytes: int = 4 * 1024  # more than this not yet acknowledged, about 1 s of sound: audio waits
     buffer_bytes: int = 256 * 1024  # more than this unsent: the peer is gone
     quiet_log_s: float = 10.0
 

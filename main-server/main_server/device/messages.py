@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -47,8 +47,11 @@ class McpMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class LegacyIot:
-    """Descriptors or states of firmware up to 1.7.6, which had no MCP. Not used yet."""
+class ThingsMessage:
+    """What firmware up to 1.7.6 has instead of tools, and how that is now. Entries are as the device wrote them."""
+
+    descriptors: Sequence[Any] = ()
+    states: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Junk:
     reason: str
 
 
-MessageEvent = Hello | ListenStart | ListenStop | Detect | Abort | McpMessage | LegacyIot | Goodbye | Junk
+MessageEvent = Hello | ListenStart | ListenStop | Detect | Abort | McpMessage | ThingsMessage | Goodbye | Junk
 
 
 def read_message(text: str) -> list[MessageEvent]:
@@ -183,8 +186,11 @@ def _read_mcp(fields: Mapping[str, Any]) -> list[MessageEvent]:
     return [McpMessage(_as_object(member(fields, "payload")))]
 
 
-def _read_iot(_: Mapping[str, Any]) -> list[MessageEvent]:
-    return [LegacyIot()]
+def _read_iot(fields: Mapping[str, Any]) -> list[MessageEvent]:
+    descriptors, states = member(fields, "descriptors"), member(fields, "states")
+    if not isinstance(descriptors, list | None) or not isinstance(states, list | None):
+        return [Junk("wrong_type")]
+    return [ThingsMessage(descriptors or (), states or ())]
 
 
 def _read_goodbye(_: Mapping[str, Any]) -> list[MessageEvent]:

@@ -72,6 +72,10 @@ class DeviceProtocol:
         """Raises ValueError when the payload is too long for a device or no JSON."""
         return wording.mcp(self.session_id, payload)
 
+    def iot(self, command: Mapping[str, Any]) -> bytes:
+        """Raises ValueError when the command is too long for a device or no JSON."""
+        return wording.iot(self.session_id, command)
+
     def reboot(self) -> bytes:
         return wording.reboot(self.session_id)
 

@@ -32,6 +32,7 @@ def traits(chip: str, firmware: str, hello: Hello) -> DeviceTraits:
         uplink=hello.uplink,
         lead_frames=_lead_frames(chip.lower(), firmware),
         stop_waits=not _drains(firmware, hello),
+        server_aec=hello.server_aec,
     )
 
 
@@ -68,6 +69,8 @@ def is_newer(offered: str, current: str) -> bool:
 def _lead_frames(chip: str, firmware: str) -> int:
     if chip == "esp32c3":
         return 0  # no PSRAM: a burst of a few frames cuts it off or restarts it
+    if chip == "esp32c6":
+        return 1  # no PSRAM either; nobody has reported it, so it keeps one frame against jitter
     if _between(firmware, _SMALL_QUEUE_FROM, _SMALL_QUEUE_TO):
         return 2  # these hold 5 to 10 packets
     return 3 if chip else 2

@@ -65,6 +65,13 @@ class OpusVoice:
         if self._cache is not None and 0 < len(made) <= keep_count:
             self._cache.put(replace(sentence, voice=self.name), tuple(made))
 
+    async def prepare(self, text: str) -> None:
+        """Makes `text` and holds it, though it was never said. Raises EngineError."""
+        self._comes_again(Sentence(self.name, self._choice, self._format, text))
+        async with closing(self.speak(text)) as packets:
+            async for _ in packets:
+                pass
+
     async def connect(self) -> None:
         """Has the engine's connection open, where there is one. Raises EngineError."""
         await connect(self._synthesizer)

@@ -23,7 +23,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from main_server.conversation.ports import CloseReason, DeviceSession
-from main_server.device import handshake, identity
+from main_server.device import handshake, identity, tcp
 from main_server.device.channel import DeviceChannel
 from main_server.device.deadlines import Deadlines
 from main_server.device.directory import DeviceReport
@@ -39,12 +39,6 @@ log = structlog.get_logger(__name__)
 
 _SLICE_BYTES = 4096
 """Read at most this much at a time: 4096 bytes can hold 680 empty frames, a few milliseconds of work."""
-
-_KERNEL_BUFFER_BYTES = 64 * 1024
-"""Sound that the kernel has taken cannot be taken back, and a peer that does not read should be noticed soon."""
-
-_UNACKNOWLEDGED_MS = 30_000
-"""A device whose power is gone never says so: give up on it when nothing is acknowledged for this long."""
 
 _CLOSE_CODES = {
     CloseReason.DRAINED: CloseCode.GOING_AWAY,
@@ -75,6 +69,7 @@ class DeviceSocket(asyncio.Protocol):
         self._tasks = server_state.tasks
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
+        self._socket: socket.socket | None = None
         self._address = ""
         self._stage = _Stage.ASKING
         self._frames = ServerProtocol(max_size=hub.limits.message_bytes, logger=_library_log)
@@ -95,7 +90,8 @@ class DeviceSocket(asyncio.Protocol):
         self._connections.add(self)
         peer = transport.get_extra_info("peername")
         self._address = str(peer[0]) if isinstance(peer, tuple) else ""
-        _tune(transport.get_extra_info("socket"))
+        self._socket = transport.get_extra_info("socket")
+        tcp.tune(self._socket)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stage = _Stage.GONE
@@ -189,7 +185,7 @@ class DeviceSocket(asyncio.Protocol):
         protocol = DeviceProtocol(identity.new_session_id(), framing)
         self._channel = DeviceChannel(self, protocol, verdict.device, self._hub, self._loop.time)
         self._junk.named(self._channel.device_id, self._channel.session_id)
-        self._transport.set_write_buffer_limits(high=self._limits.audio_buffer_bytes)
+        self._transport.set_write_buffer_limits(high=self._limits.audio_untaken_bytes)
         self._deadlines.start("hello", self._limits.hello_s, self._no_hello)
         self._transport.resume_reading()
 
@@ -268,10 +264,16 @@ class DeviceSocket(asyncio.Protocol):
     def send_audio(self, message: bytes) -> bool:
         if self._stage is not _Stage.OPEN:
             return False
-        if self._transport.get_write_buffer_size() > self._limits.audio_buffer_bytes:
+        if self.untaken_bytes > self._limits.audio_untaken_bytes:
+            self._deadlines.start("untaken", self._limits.stalled_s, self._stalled)
             return False
+        self._deadlines.stop("untaken")
         self._transport.write(server_frame(BINARY, message))
         return True
+
+    @property
+    def untaken_bytes(self) -> int:
+        return self._transport.get_write_buffer_size() + tcp.untaken_bytes(self._socket)
 
     def serve(self, session: DeviceSession) -> None:
         self._deadlines.stop("hello")
@@ -391,11 +393,3 @@ def device_socket_class(hub: DeviceHub) -> type[asyncio.Protocol]:
             super().__init__(hub, server_state)
 
     return HubSocket
-
-
-def _tune(sock: socket.socket | None) -> None:
-    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BUFFER_BYTES)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)

@@ -88,6 +88,17 @@ def mcp(session_id: str, payload: Mapping[str, Any]) -> bytes:
     return message
 
 
+def iot(session_id: str, command: Mapping[str, Any]) -> bytes:
+    """One command for a thing of firmware up to 1.7.6. Raises ValueError as `mcp` does."""
+    try:
+        message = orjson.dumps({"session_id": session_id, "type": "iot", "commands": [command]})
+    except orjson.JSONEncodeError as error:
+        raise ValueError("not expressible as JSON") from error
+    if len(message) > MAX_MCP_BYTES:
+        raise ValueError("longer than a device takes")
+    return message
+
+
 def reboot(session_id: str) -> bytes:
     """Restarts the device in about a second; it is also how it comes to read its configuration again."""
     return _json({"session_id": session_id, "type": "system", "command": "reboot"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -205,6 +206,28 @@ async def test_a_peer_that_never_reads_is_cut_off_and_its_session_told() -> None
         assert refused > 0  # audio waited before the peer was given up
         assert stage.sessions[0].reason is CloseReason.STALLED and hub.counters.stalled == 1
         await unharmed(good, stage)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what was acknowledged")
+async def test_a_stalled_device_is_sent_about_a_second_ahead_and_goes_on_when_it_reads_again() -> None:
+    packet = b"x" * 240
+    async with serving(DeviceHub(OpenGate(), (stage := Stage()).open)) as port:
+        async with connected(port, window_bytes=2304) as toy:
+            await toy.hello()
+            channel = stage.sessions[0].channel
+            toy.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            sent = 0
+            while channel.send_audio(packet, 0):
+                sent += 1
+                assert sent < 100, "the clock was never held"
+                await asyncio.sleep(0)
+            assert 10 <= channel.untaken_frames <= 20
+            toy.writer.transport.resume_reading()  # type: ignore[attr-defined]
+            for _ in range(sent):
+                assert await toy.frame() is not None
+            await until(lambda: channel.send_audio(packet, 0))
+            assert await toy.frame() is not None
+        assert not stage.sessions[0].reason or stage.sessions[0].reason is not CloseReason.STALLED
 
 
 async def test_words_for_a_peer_that_never_reads_are_bounded() -> None:

@@ -19,8 +19,8 @@ from main_server.device.messages import (
     Goodbye,
     Hello,
     Junk,
-    LegacyIot,
     McpMessage,
+    ThingsMessage,
     read_message,
 )
 from main_server.device.protocol import DeviceProtocol
@@ -30,6 +30,7 @@ SESSION = "3f1b0c52-2f4e-4a53-9a83-5a0c1c0d7e11"
 FROM_DEVICE = {case["name"]: case for case in vectors("messages_device_to_server")["messages"]}
 TO_DEVICE = {case["name"]: case["text"] for case in vectors("messages_server_to_device")["messages"]}
 HELLO = FROM_DEVICE["hello_ws_v1"]["text"]
+SPEAKER = FROM_DEVICE["iot_descriptors_legacy_v1.0_to_v1.7"]["json"]["descriptors"][0]
 
 EXPECTED = {
     "hello_ws_v1": Hello(version=1, mcp=True, glyph_push=True),
@@ -47,8 +48,8 @@ EXPECTED = {
     "mcp_result": McpMessage(FROM_DEVICE["mcp_result"]["json"]["payload"]),
     "mcp_error_has_no_code": McpMessage(FROM_DEVICE["mcp_error_has_no_code"]["json"]["payload"]),
     "mcp_before_any_session": McpMessage(FROM_DEVICE["mcp_before_any_session"]["json"]["payload"]),
-    "iot_descriptors_legacy_v1.0_to_v1.7": LegacyIot(),
-    "iot_states_legacy": LegacyIot(),
+    "iot_descriptors_legacy_v1.0_to_v1.7": ThingsMessage(descriptors=[SPEAKER]),
+    "iot_states_legacy": ThingsMessage(states=[{"name": "Speaker", "state": {"volume": 70}}]),
 }
 
 
@@ -80,6 +81,7 @@ def test_every_message_we_send_is_the_golden_one() -> None:
         "tts_stop": protocol.tts_stop(),
         "mcp_tools_call": protocol.mcp(mcp),
         "system_reboot": protocol.reboot(),
+        "iot_commands_legacy": protocol.iot(json.loads(TO_DEVICE["iot_commands_legacy"])["commands"][0]),
         "alert": protocol.alert("提醒", "电量低", "sad"),
     }
     assert {name: message.decode() for name, message in built.items()} == {name: TO_DEVICE[name] for name in built}

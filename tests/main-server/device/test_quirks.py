@@ -26,6 +26,7 @@ def test_golden_version_comparisons(case: dict) -> None:
     [
         ("esp32c3", "2.4.2", 0),
         ("ESP32C3", "", 0),
+        ("esp32c6", "2.4.2", 1),
         ("esp32s3", "2.4.2", 3),
         ("esp32s3", "1.6.0", 2),
         ("esp32s3", "1.6.2", 2),

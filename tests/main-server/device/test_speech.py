@@ -163,6 +163,14 @@ async def test_a_sentence_that_was_said_is_not_made_again() -> None:
     assert speaker.texts == ["Hello.", "Hello."]  # made twice, held from the second time on
 
 
+async def test_what_was_prepared_is_never_made_again() -> None:
+    speaker = Speaker(cut(tone(600)))
+    cache = OpusCache(100_000)
+    await OpusVoice(speaker, PLAIN, DOWNLINK, cache).prepare("Hello.")
+    await said(OpusVoice(speaker, PLAIN, DOWNLINK, cache))
+    assert speaker.texts == ["Hello."]
+
+
 async def test_what_is_said_once_takes_no_room() -> None:
     cache = OpusCache(100_000)
     voice = OpusVoice(Speaker(cut(tone(600))), PLAIN, DOWNLINK, cache)

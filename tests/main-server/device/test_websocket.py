@@ -174,6 +174,26 @@ async def test_framing_2_carries_the_echo_timestamps_both_ways(house: House) -> 
     assert frame is not None and bytes(frame.data).hex() == "00020000000000000000003c0000000358fffe"
 
 
+async def test_what_a_device_with_server_side_echo_cancellation_plays_is_told_with_its_timestamp(house: House) -> None:
+    async with connected(house.port, headers={"Protocol-Version": "2"}) as toy:
+        await toy.hello(version=2, features={"aec": True})
+        session = house.stage.sessions[0]
+        for turn in (1, 2):  # the second reply counts from its own start, but no timestamp comes twice
+            session.channel.tts_start()
+            for at_ms in (60, 120):
+                assert session.channel.send_audio(b"\x58", at_ms)
+            assert [packet.timestamp_ms for packet in session.loudspeaker] == list(range(60, 120 * turn + 1, 60))
+    assert session.channel.traits.server_aec
+
+
+async def test_other_devices_cost_nothing_for_their_echo(house: House) -> None:
+    async with connected(house.port, headers={"Protocol-Version": "2"}) as toy:
+        await toy.hello(version=2)
+        session = house.stage.sessions[0]
+        assert session.channel.send_audio(b"\x58", 60)
+    assert session.loudspeaker == []
+
+
 @pytest.mark.parametrize("size", [0, 125, 126, 4000])
 async def test_what_the_session_says_arrives_as_it_was_sent(house: House, size: int) -> None:
     async with connected(house.port) as toy:

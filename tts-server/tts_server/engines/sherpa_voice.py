@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -18,6 +19,9 @@ from tts_server.engines.sherpa_files import VoiceFiles, files_in
 
 THREADS = 2
 
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
+_WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)?")
+
 Hear = Callable[[bytes], bool]
 """Takes a piece of mono s16le; False stops the computing."""
 
@@ -32,6 +36,7 @@ class SherpaVoice:
             raise unusable(files.folder, "its files do not fit together or are damaged", "sherpa") from error
         self.sample_rate_hz: int = self._tts.sample_rate
         self.wants_phonemes = files.wants_phonemes
+        self._words = _words(files.lexicon)
         self.speakers: int = max(self._tts.num_speakers, 1)
 
     def say(self, text: str, speaker: int, speed: float, hear: Hear, phonemes: Sequence[str] = ()) -> None:
@@ -44,7 +49,23 @@ class SherpaVoice:
         how = sherpa_onnx.GenerationConfig()
         how.sid, how.speed = speaker, speed
         how.phoneme_codepoints = [[ord(char) for char in unicodedata.normalize("NFD", each)] for each in phonemes]
-        self._tts.generate(text, how, callback=on_sound)
+        self._tts.generate(self._readable(text), how, callback=on_sound)
+
+    def _readable(self, text: str) -> str:
+        """A word that the lexicon lacks is spelled, where it knows the letters: the library would leave it out."""
+        if not self._words >= _LETTERS:
+            return text
+        return _WORD.sub(lambda word: word[0] if word[0].lower() in self._words else " ".join(word[0]), text)
+
+
+def _words(lexicon: str) -> frozenset[str]:
+    """The English words of comma-separated lexicon files, in small letters; each line is a word and its sounds."""
+    words: set[str] = set()
+    for path in filter(None, lexicon.split(",")):
+        with Path(path).open(encoding="utf-8", errors="replace") as lines:
+            firsts = (line.split(maxsplit=1)[0] for line in lines if line.strip())
+            words.update(first.lower() for first in firsts if first.isascii())
+    return frozenset(words)
 
 
 def _config(files: VoiceFiles) -> Any:
