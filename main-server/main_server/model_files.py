@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from main_server.settings import Settings
-from model_downloads.cli import ModelSettings
-from model_downloads.offer import EARS, VOICES, offer
+
+if TYPE_CHECKING:
+    from model_downloads.cli import ModelSettings
 
 AUTO = "auto"
 
@@ -17,11 +19,15 @@ def models_dir(settings: Settings) -> Path:
 
 
 def model_settings(settings: Settings) -> ModelSettings:
+    from model_downloads.cli import ModelSettings  # an HTTP client that no server needs to run
+
     return ModelSettings(models_dir(settings), settings.models_mirror)
 
 
 def offer_models(settings: Settings) -> None:
     """Offers what would serve where the owner has not chosen an engine. Blocks until the answer."""
+    from model_downloads.offer import EARS, VOICES, offer
+
     ears = EARS if settings.asr == AUTO and settings.hearing_url == "local:" else ()
     voices = VOICES if settings.tts == AUTO and not settings.tts_voice else ()
     offer([*ears, *voices], settings.data_dir, model_settings(settings))
