@@ -232,6 +232,8 @@ class Board:
             self._channel.drop()
 
     def _on_stt(self, text: str) -> None:
+        if self.turn.interrupted_s is not None and self.turn.tts_stop_s is not None:
+            self.turn = TurnRecord()  # the answer to what was said over the reply, right behind its end
         if self.turn.stt_s is None:
             self.turn.stt_s = _now()
         self.turn.stt_text = f"{self.turn.stt_text} {text}".strip()

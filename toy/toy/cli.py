@@ -116,7 +116,7 @@ async def _say(args: argparse.Namespace) -> int:
                     whole = whole and record.whole
                     reply.add(board)
                     _print_turn(record, args.json)
-                    record = await hear_answer(board) if record.interrupted_s is not None else None
+                    record = await hear_answer(board, record) if record.interrupted_s is not None else None
     return 0 if whole else 1
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from contracts.audio import Pcm
-from toy.board import Board, Mode, State
+from toy.board import Board, Mode
 from toy.errors import ChannelLost, NoAnswer, NothingToSay
 from toy.timing import BROKE_OFF, TurnRecord
 from toy.voice import end_of_voice
@@ -62,14 +62,15 @@ async def type_text(board: Board, text: str, *, interruption: Interruption | Non
     return record
 
 
-async def hear_answer(board: Board) -> TurnRecord | None:
-    """The reply to what was said over the last one; None when the server took that for no interruption.
+async def hear_answer(board: Board, interrupted: TurnRecord) -> TurnRecord | None:
+    """The reply to what was said over the `interrupted` one; None when the server took that for no interruption.
 
     Raises as `say`.
     """
-    record = board.new_turn()
-    if board.state is State.SPEAKING:  # its beginning came in one packet with the end of the reply before
-        record.tts_start_s = asyncio.get_running_loop().time()
+    if board.turn is interrupted:
+        board.new_turn()
+    record = board.turn
+    board.heard = []
     if not await board.until(lambda: record.tts_start_s is not None, INTERRUPTION_ANSWER_S):
         return None
     await _hear_reply(board, record, ANSWER_TIMEOUT_S, None)
