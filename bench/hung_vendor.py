@@ -29,6 +29,7 @@ from toy.timing import percentile
 LEAD_FRAMES = 4
 """The first frames of a reply come ahead of time."""
 HUNG_ITSELF_S = 3.0
+MOVED_MS = 10.0
 
 
 async def main(args: argparse.Namespace, spoken: Utterance, folder: Path) -> None:
@@ -41,7 +42,8 @@ async def main(args: argparse.Namespace, spoken: Utterance, folder: Path) -> Non
         for toy in toys:
             await asyncio.sleep(random.uniform(0, 2 * TURN_S / args.toys))
             await toy.start()
-        print(f"{running.pinning}; {args.toys} toys\nround         frames   late p50   p99   max ms   turns that hung")
+        print(f"{running.pinning}; {args.toys} toys")
+        print("round         frames   late p50   p99   max ms   over 10 ms: frames, turns   turns that hung")
         for number in range(args.rounds):
             report(f"{number + 1} undisturbed", await window(log))
             running.stubs.signal(signal.SIGUSR1)
@@ -61,9 +63,13 @@ async def window(log: Log) -> list[Turn]:
 def report(name: str, turns: list[Turn]) -> None:
     late = [late_s(turn.arrivals_s) for turn in turns if len(turn.arrivals_s) > 2 * LEAD_FRAMES]
     hung = sum(max(each) > HUNG_ITSELF_S for each in late)
-    late_ms = [1000 * value for each in late if max(each) <= HUNG_ITSELF_S for value in each]
+    others_ms = [[1000 * value for value in each] for each in late if max(each) <= HUNG_ITSELF_S]
+    late_ms = [value for each in others_ms for value in each]
+    moved = [sum(value > MOVED_MS for value in each) for each in others_ms]
+    frames, in_turns = sum(moved), sum(count > 0 for count in moved)
     p50, p99 = percentile(late_ms, 50) or 0.0, percentile(late_ms, 99) or 0.0
-    print(f"{name:15s}{len(late_ms):5d}   {p50:8.1f} {p99:5.1f} {max(late_ms):8.1f}   {hung}", flush=True)
+    times = f"{p50:8.1f} {p99:5.1f} {max(late_ms):8.1f}"
+    print(f"{name:15s}{len(late_ms):5d}   {times}   {frames:18d}, {in_turns:5d}   {hung}", flush=True)
 
 
 def late_s(arrivals_s: list[float]) -> list[float]:
