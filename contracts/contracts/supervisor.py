@@ -224,6 +224,15 @@ class ChildProcess:
             return int(json.loads(await process.stdout.readline())["port"])
 
     async def _stop(self) -> None:
+        """Returns when nothing is left of the child, also when `close` cancels what was stopping it already."""
+        stopping = asyncio.ensure_future(self._let_go())
+        try:
+            await asyncio.shield(stopping)
+        except asyncio.CancelledError:
+            await asyncio.wait({stopping})
+            raise
+
+    async def _let_go(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             await client.close()

@@ -183,3 +183,21 @@ async def test_a_child_that_cannot_start_is_unavailable_at_once(module, source):
     with pytest.raises(EngineUnavailable, match="broken"):
         await child.start()
     await child.close()
+
+
+async def test_closing_waits_for_a_child_that_is_being_stopped_already(module, monkeypatch, tmp_path):
+    monkeypatch.setattr(supervisor, "STOP_TIMEOUT_S", 0.2)
+    pid_path = tmp_path / "pid"
+    deaf = f"""
+    import os, pathlib, signal, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    pathlib.Path({str(pid_path)!r}).write_text(str(os.getpid()))
+    print("not what was agreed", flush=True)
+    time.sleep(600)
+    """
+    child = ChildProcess(module(deaf), name="broken")
+    with pytest.raises(EngineUnavailable, match="broken"):
+        await child.start()
+    await child.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_path.read_text()), 0)

@@ -48,6 +48,26 @@ def test_a_draft_is_the_turn_s_reply_without_a_lost_or_doubled_word() -> None:
         run_virtual(talk(pause_s))
 
 
+def test_an_adopted_draft_does_not_swallow_the_notice_that_only_the_first_minute_was_heard() -> None:
+    async def talk() -> None:
+        async with Scene(ScriptedModel([STORY])) as scene:
+            scene.session.device_event(AUTO)
+            scene.ears.begins()
+            scene.ears.pauses("once upon a time")
+            await asyncio.sleep(1)
+            scene.ears.hears("once upon a time", truncated=True)
+            await asyncio.sleep(20)
+        notice = "That was long, so I only took in the first minute."
+        said = scene.toy.said("sentence")
+        assert results(scene) == [DraftResult.ADOPTED]
+        assert said[0] == notice and " ".join(map(str, said[1:])) == STORY
+        assert sorted(scene.voice.spoken) == sorted(map(str, said))  # the opening is made once, and said behind it
+        [turn] = scene.turns
+        assert turn.reply_text == turn.heard_text == f"{notice} {STORY}"
+
+    run_virtual(talk())
+
+
 def test_the_silence_is_spent_on_the_answer() -> None:
     async def talk(pauses: bool) -> float:
         async with Scene(ScriptedModel([STORY])) as scene:

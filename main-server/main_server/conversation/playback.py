@@ -37,6 +37,7 @@ class Clause:
     sent: int = 0
     complete: bool = False  # the voice has made all of it
     announced: bool = False  # subtitle and face were sent
+    ours: bool = False  # said ahead of the words of the model
     filler: bool = False  # said while there was nothing to say: no part of the reply
 
 

@@ -44,6 +44,11 @@ class Reply:
         self.written.append(piece.text)
         await self._clauses.put(Clause(piece.text, piece.emotion, piece.ends_sentence))
 
+    async def announce(self, text: str) -> None:
+        """Speaks a sentence of ours before the model's first; what was made ahead is said behind it."""
+        self.written.append(text)
+        await self._clauses.put(Clause(text, ours=True))
+
     def fill(self, text: str) -> None:
         """Says `text`, no part of the reply, if nothing of it was written yet and nothing else waits to be said."""
         if not self.written and self._clauses.empty():
@@ -90,7 +95,7 @@ class Reply:
 
     def _sound_of(self, clause: Clause) -> AsyncIterator[bytes]:
         """What was made ahead, when that is what the reply begins with; else made from here on."""
-        if clause.filler or self.opening is None:
+        if clause.filler or clause.ours or self.opening is None:
             return self.voice.speak(clause.text)
         opening, self.opening = self.opening, None
         if opening.text == clause.text:

@@ -30,9 +30,9 @@ from main_server.conversation.connecting import Connecting
 from main_server.conversation.draft import Draft, DraftRoom
 from main_server.conversation.drafts import Drafts
 from main_server.conversation.expecting import expected_answer
+from main_server.conversation.floor import Floor
 from main_server.conversation.history import History
 from main_server.conversation.inbox import Inbox
-from main_server.conversation.interruption import Interruption
 from main_server.conversation.phrases import (
     goodbye,
     greeting,
@@ -57,9 +57,6 @@ from main_server.conversation.turn import Engines, Turn
 from main_server.conversation.waking import Waking
 
 log = logging.getLogger(__name__)
-
-STOP_TURN_S = 3.0
-"""How long a cancelled turn may take to close its requests before the next one begins anyway."""
 
 SPEAKING_MS = 30_000.0
 """For how long after the last clause the ears are told that the toy speaks: holds and slow engines included."""
@@ -97,9 +94,7 @@ class Session:
     _history: History = field(init=False)
     _drafts: Drafts = field(init=False)
     _connecting: Connecting = field(init=False)
-    _turn: Turn | None = None
-    _interruption: Interruption | None = None  # watches the turn under way, or the last one
-    _turn_task: asyncio.Task[None] | None = None
+    _floor: Floor = field(init=False)
     _turn_numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _chronicle: Chronicle = field(init=False)
     _waking: Waking = field(default_factory=Waking)
@@ -113,6 +108,7 @@ class Session:
         self._language = self.role.language[:2] or self._language
         self._history = History(self.role.persona, max_turns=self.role.history_turns)
         self._chronicle = Chronicle(self.channel, self.emit)
+        self._floor = Floor(self._chronicle, self._turn_over)
         self._quiet = Quiet(self.limits.idle_s)
         self._connecting = Connecting((self.engines.ears, self.engines.model, self.engines.voice))
         self._drafts = Drafts(self.channel, self.engines.model, self.engines.voice, self.emit, self.draft_room)
@@ -121,8 +117,8 @@ class Session:
 
     def device_event(self, event: DeviceEvent) -> None:
         """A control message of the device. Sound stops at once; the rest happens in order in `run`."""
-        if isinstance(event, Abort) and self._turn is not None:
-            self._turn.hush()
+        if isinstance(event, Abort):
+            self._floor.hush()
         self._inbox.put(event)
 
     def audio(self, packet: OpusPacket) -> None:
@@ -140,8 +136,7 @@ class Session:
     def closed(self, reason: CloseReason) -> None:
         """The channel is gone: whatever is under way stops."""
         self._closing = self._closing or reason
-        if self._turn is not None:
-            self._turn.hush()
+        self._floor.hush()
         self._inbox.put(reason)
 
     async def run(self) -> None:
@@ -177,7 +172,7 @@ class Session:
                     await self._handle(event)
         finally:
             self._waking.forget()
-            await self._stop_turn()
+            await self._floor.stop()
             await self._drafts.close()
             await self._connecting.close()
             await self._ears.close()
@@ -204,13 +199,12 @@ class Session:
                 self._connecting.begin()
                 self._drafts.new_utterance()
                 self._chronicle.reached(Stage.SPEECH_STARTED)
-                if self._may_interrupt is not None:
-                    self._may_interrupt.speech_started(start_sample)
+                self._floor.speech_started(start_sample)
             case Partial(text=text, sample=sample):
-                await self._weigh(text, sample)
+                await self._floor.weigh(text, sample)
             case Pause(text=text, end_sample=sample):
                 self._chronicle.reached(Stage.PAUSED)
-                await self._weigh(text, sample)
+                await self._floor.weigh(text, sample)
                 self._draft(event)
             case SpeechResumed():
                 pass  # the utterance goes on, and its draft was dropped above
@@ -218,36 +212,30 @@ class Session:
                 await self._heard(event)
             case NothingHeard(reason):
                 self._heard_nothing(reason)
-            case HearingFailed(code, message, engine):
-                log.warning(
-                    "recogniser failed", extra={**self._chronicle.ids, "code": code, "engine": engine, "why": message}
-                )
-                if self._turn is not None and self._may_interrupt is not None:
-                    self._may_interrupt.resume()  # who knows whether that was speech: the reply is worth more
-                    return
-                await self._stop_turn()
-                self._begin_turn("speech", "", failure=EngineFailed(message, engine=engine, code=code))
+            case HearingFailed():
+                await self._deaf(event)
             case CloseReason():
                 pass  # `run` sees `_closing`
 
     async def _listen(self, mode: ListenMode) -> None:
         self._mode = mode
-        if self._turn is not None and not self._is_preface(self._turn, mode):
-            await self._stop_turn()
+        self._floor.open = mode is ListenMode.REALTIME
+        if self._floor.turn is not None and not self._is_preface(self._floor.turn, mode):
+            await self._floor.stop()
         if self._waking.word:
             self._greet()
-        if self._turn is None or mode is ListenMode.REALTIME:
+        if self._floor.turn is None or mode is ListenMode.REALTIME:
             self._hear().listen(mode)
         self._settle()
 
     async def _aborted(self) -> None:
         self._waking.forget()
-        await self._stop_turn()
+        await self._floor.stop()
         self._hear_afresh()
         self._settle()
 
     async def _detected(self, text: str) -> None:
-        await self._stop_turn()
+        await self._floor.stop()
         self._hear_afresh()  # what was recorded while waking is not an utterance
         if text.strip() and not is_wake_word(text, self.role.wake_words):
             self._begin_turn("text", text)
@@ -257,36 +245,37 @@ class Session:
     async def _heard(self, utterance: Utterance) -> None:
         if utterance.truncated:
             log.info("utterance was cut at its longest length", extra=self._chronicle.ids)
-        if self._may_interrupt is not None and not self._may_interrupt.weigh(
-            utterance.text, utterance.end_sample, final=True
-        ):
-            self._may_interrupt.disregard()
+        if self._floor.disregards(utterance):
             self._drafts.drop(DraftResult.DROPPED)
             self._settle()
             return
         draft = self._drafts.adopt(utterance.text)
-        await self._stop_turn()
+        await self._floor.stop()
         self._begin_turn("speech", utterance.text, utterance=utterance, draft=draft)
+
+    async def _deaf(self, failed: HearingFailed) -> None:
+        """The recogniser failed. Who knows whether that was speech: over a reply, the reply is worth more."""
+        ids, why = self._chronicle.ids, {"code": failed.code, "engine": failed.engine, "why": failed.message}
+        log.warning("recogniser failed", extra={**ids, **why})
+        if self._floor.turn is not None and self._floor.open:
+            self._floor.resume()
+            return
+        await self._floor.stop()
+        failure = EngineFailed(failed.message, engine=failed.engine, code=failed.code)
+        self._begin_turn("speech", "", failure=failure)
 
     def _draft(self, pause: Pause) -> None:
         """Begins the reply, where this may be all, a model will be asked, and no other turn is still being heard."""
         hopeless = pause.unfinished or not pause.text or is_exit(pause.text, self.role.exit_phrases)
-        if self._turn is None and not hopeless:
+        if self._floor.turn is None and not hopeless:
             self._drafts.begin(pause.text, self._history.messages_if(pause.text, clock()))
-
-    async def _weigh(self, text: str, sample: int) -> None:
-        """Words over the reply: enough of them stop it, long before the utterance is finished."""
-        if self._turn is not None and self._may_interrupt is not None and self._may_interrupt.weigh(text, sample):
-            await self._stop_turn()
 
     def _heard_nothing(self, reason: str) -> None:
         """Silence is answered with silence; speech that was not understood is, once until something was."""
         self._settle()
-        if self._may_interrupt is not None:
-            self._may_interrupt.resume()
-            if self._may_interrupt.over_reply:
-                return  # a nod or an echo: no wonder that it was not understood
-        if reason != "rejected" or self._turn is not None:
+        if self._floor.resume():
+            return  # a nod or an echo: no wonder that it was not understood
+        if reason != "rejected" or self._floor.turn is not None:
             return
         log.info("speech was not understood", extra=self._chronicle.ids)
         if not self._puzzled:
@@ -296,7 +285,7 @@ class Session:
     def _greet(self) -> None:
         word = self._waking.word
         self._waking.forget()
-        if word and self._turn is None and self._closing is None:
+        if word and self._floor.turn is None and self._closing is None:
             self._language = language_of(word) or self._language
             self._begin_turn("wake", word, scripted=greeting(self._language, self._talks))
 
@@ -356,48 +345,22 @@ class Session:
         self._puzzled = False
         if self._mode is not ListenMode.REALTIME:
             self._hear().reset()  # the device's microphone is off while it speaks; stray packets are nobody's words
-        self._turn = turn
-        self._interruption = Interruption(turn, self._chronicle)
         self._tell_ears("", 0.0)
-        turn.begin()
-        self._turn_task = asyncio.create_task(self._run_turn(turn, last), name=f"turn {turn.turn_id}")
+        self._floor.give(turn, self._run_turn(turn, last))
 
     async def _run_turn(self, turn: Turn, last: CloseReason | None) -> None:
         try:
             await turn.take_turn()
         finally:
-            if self._turn is turn:
-                self._turn_over()
+            self._floor.left_by(turn)
             self._hear().expect(expected_answer(turn.reply.playback.heard_text()))
             self._settle()
         if last is not None:
             self._close(last)
 
-    async def _stop_turn(self) -> None:
-        """Cancels the turn under way and waits until it has really stopped."""
-        task = self._turn_task
-        if task is None or self._turn is None:
-            return
-        self._turn.hush()
-        if self._interruption is not None:
-            self._interruption.turn_over()
-        if not self._turn.under_way:
-            await asyncio.sleep(0)  # a task cancelled before its first step would not even say that it ended
-        task.cancel()
-        await asyncio.wait((task,), timeout=STOP_TURN_S)
-        self._turn_over()
-
     def _turn_over(self) -> None:
-        self._turn = self._turn_task = None
-        if self._interruption is not None:
-            self._interruption.turn_over()
         if self._mode is ListenMode.REALTIME and self._ears is not None:
             self._ears.speaking("", 0.0)
-
-    @property
-    def _may_interrupt(self) -> Interruption | None:
-        """In realtime mode the microphone is on while the toy speaks, and speech may interrupt it."""
-        return self._interruption if self._mode is ListenMode.REALTIME else None
 
     def _tell_ears(self, text: str, until_ms: float) -> None:
         if self._mode is ListenMode.REALTIME:
@@ -421,7 +384,7 @@ class Session:
             except TimeoutError:
                 if silent_at_s <= loop.time():
                     self.channel.keep_alive()
-                if self._turn is not None:
+                if self._floor.turn is not None:
                     self._settle()
                 elif self._quiet.ends_s <= loop.time():
                     return None

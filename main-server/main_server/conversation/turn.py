@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 from contracts.errors import EngineError, EngineFailed
 from contracts.events import EventSink, Outcome, Stage, TurnEnded
 from contracts.hearing import Utterance
-from contracts.language_model import LanguageModel, ModelEvent, ToolCall, Usage, Words
-from main_server.conversation.ahead import Ahead
-from main_server.conversation.answer import ask, clock
+from contracts.language_model import LanguageModel
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import Draft, Opening
+from main_server.conversation.fault import Fault, fault_of, first_cause
 from main_server.conversation.heard import joined
 from main_server.conversation.history import History
 from main_server.conversation.phrases import apology, cut_short, filler
@@ -24,16 +23,11 @@ from main_server.conversation.ports import Channel, Voice
 from main_server.conversation.reply import Reply, speaking
 from main_server.conversation.sentences import Piece, SentenceSplitter
 from main_server.conversation.stopwatch import Stopwatch
+from main_server.conversation.thinking import Thinking
 
 log = logging.getLogger(__name__)
 
-INTERNAL = "internal"
-"""The code of a fault of ours."""
-
-MAX_TOOL_ROUNDS = 5
 TURN_LIMIT_S = 300.0
-STALL_S = 0.15
-"""A model that hesitates this long has the clause before it spoken, when there is nothing else left to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +65,14 @@ class Turn:
     filler_ms: int = 0  # without a word of the reply by then, a filler is said; 0 = never
     draft: Draft | None = None
     failure: EngineError | None = None  # the ears failed: all there is to say is sorry
-    error_code: str = ""
-    error_sentence: str = ""
     ends_conversation: bool = False
     on_clause: OnClause = lambda text, until_ms: None
     under_way: bool = False
     outcome: Outcome = Outcome.COMPLETED
     reply: Reply = field(init=False)
     _watch: Stopwatch = field(init=False)
-    _usage: Usage = field(default_factory=Usage)
-    _tools_called: list[str] = field(default_factory=list)
+    _thinking: Thinking = field(init=False)
+    _fault: Fault = field(default_factory=Fault)
     _started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     _apologised: str = ""
     _playing: Playback = field(init=False)
@@ -88,12 +80,12 @@ class Turn:
     _stopped: bool = False
     _remembered: bool = False
     _filling: asyncio.TimerHandle | None = None
-    _begun: Ahead[ModelEvent] | None = field(init=False)  # the draft's answer, until it is read
 
     def __post_init__(self) -> None:
         self._watch = Stopwatch(self.channel, self.emit, self.turn_id, self.heard_at_s)
         self._playing = Playback(self.channel, on_first_frame=lambda clause: None, not_before_s=0.0)
-        self._begun = self.draft.answer if self.draft else None
+        begun = self.draft.answer if self.draft else None
+        self._thinking = Thinking(self.engines.model, self.channel, self.history, self._watch, begun)
         opening = self.draft.opening if self.draft else None
         self.reply = self._new_reply(self.engines.voice, settle_from_s=self.heard_at_s, opening=opening)
 
@@ -166,13 +158,15 @@ class Turn:
         self._await_filling()
         try:
             async with speaking(self.reply), closing(self._pieces()) as pieces:
+                if self._was_cut_short:
+                    await self.reply.announce(cut_short(self.language))
                 try:
                     async for piece in pieces:
                         await self.reply.say(piece)
                 except EngineError as error:
                     broke_off = error  # what it had written by then is still spoken
         except BaseExceptionGroup as failures:
-            raise _first_cause(failures) from failures
+            raise first_cause(failures) from failures
         if broke_off is not None:
             raise broke_off
         if not self.reply.written:
@@ -180,10 +174,8 @@ class Turn:
         await self._until_it_may_stop(self.reply.playback)
 
     async def _pieces(self) -> AsyncIterator[Piece]:
-        if self.utterance is not None and self.utterance.truncated and not self.scripted:
-            yield Piece(cut_short(self.language), None, True)
         splitter = SentenceSplitter(tokens=True)
-        async with closing(self._think()) as words:
+        async with closing(self._words()) as words:
             async for text in words:
                 for piece in splitter.push(text) if text is not None else self._hesitated(splitter):
                     self._watch.reached_once(Stage.FIRST_CLAUSE)
@@ -195,33 +187,14 @@ class Turn:
     def _hesitated(self, splitter: SentenceSplitter) -> list[Piece]:
         return splitter.stalled() if self.reply.runs_dry else []
 
-    async def _think(self) -> AsyncIterator[str | None]:
-        """The model's words, None where it hesitates. Tools it calls are run in between and their results shown to it,
-        until it only talks."""
+    async def _words(self) -> AsyncIterator[str | None]:
+        """What is to be said, None where the model hesitates."""
         if self.scripted:
             yield self.scripted
             return
-        for _ in range(MAX_TOOL_ROUNDS):
-            said: list[str] = []
-            calls: list[ToolCall] = []
-            # Leaving it closes the request.
-            answer = self._ask()
-            async with closing(answer), closing(answer.or_stalls(STALL_S)) as events:
-                async for event in events:
-                    match event:
-                        case None:
-                            yield None
-                        case Words(text):
-                            self._watch.reached_once(Stage.FIRST_TOKEN)
-                            said.append(text)
-                            yield text
-                        case ToolCall():
-                            calls.append(event)
-                        case Usage(prompt_tokens, completion_tokens):
-                            self._count(prompt_tokens, completion_tokens)
-            if not calls:
-                return
-            await self._run_tools("".join(said), calls)
+        async with closing(self._thinking.words()) as words:
+            async for text in words:
+                yield text
 
     def _await_filling(self) -> None:
         if self.filler_ms > 0 and not self.scripted:
@@ -229,41 +202,21 @@ class Turn:
             text = filler(self.language, len(self.history))
             self._filling = loop.call_at(self.heard_at_s + self.filler_ms / 1000, self.reply.fill, text)
 
-    def _ask(self) -> Ahead[ModelEvent]:
-        """The model's answer to the talk so far: at first the one that was begun at the pause, where there is one."""
-        begun, self._begun = self._begun, None
-        return begun or ask(self.engines.model, self.channel.tools, self.history.messages(clock()))
-
-    async def _run_tools(self, said: str, calls: list[ToolCall]) -> None:
-        self.history.add_calls(calls, said)
-        for call in calls:
-            self._tools_called.append(call.name)
-            self._watch.reached(Stage.TOOL_CALLED, call.name)
-            self.history.add_result(call.id, await self.channel.tools.call(call))
-
     async def _apologise(self, error: Exception) -> None:
         """Tells the person, in a voice that still works; the event carries the code for everybody else."""
         self.outcome = Outcome.FAILED
-        self.error_code = _code_of(error)
-        self.error_sentence = str(error) if isinstance(error, EngineError) else "A fault of Zhiyin's own: see its log."
-        self._log(error)
-        self._watch.reached(Stage.APOLOGISED, getattr(error, "engine", ""))
-        self._apologised = apology(self.error_code, self.language)
+        self._fault = fault_of(error)
+        self._fault.log(error, self._ids)
+        self._watch.reached(Stage.APOLOGISED, self._fault.engine)
+        self._apologised = apology(self._fault.code, self.language)
         voices = [self.engines.voice, self.engines.spare_voice][self.reply.voice_failed :]
         for voice in voices:
             try:
                 await self._say_behind(self._apologised, voice)
                 return
             except EngineError as also:
-                log.warning("voice failed", extra={"turn_id": self.turn_id, "engine": also.engine, "code": also.code})
+                log.warning("voice failed", extra={**self._ids, "engine": also.engine, "code": also.code})
         self.channel.alert("Zhiyin", self._apologised, "sad")
-
-    def _log(self, error: Exception) -> None:
-        ids = {"device_id": self.channel.device_id, "session_id": self.channel.session_id, "turn_id": self.turn_id}
-        if self.error_code == INTERNAL:
-            log.error("turn broke", exc_info=error, extra=ids)
-        else:
-            log.warning("turn failed", extra={**ids, "code": self.error_code, "why": self.error_sentence})
 
     def _interrupted(self) -> None:
         self.outcome = Outcome.INTERRUPTED
@@ -278,7 +231,7 @@ class Turn:
             async with speaking(spoken):
                 await spoken.say(Piece(text, None, True))
         except BaseExceptionGroup as failures:
-            raise _first_cause(failures) from failures
+            raise first_cause(failures) from failures
         await self._until_it_may_stop(spoken.playback)
 
     async def _until_it_may_stop(self, playback: Playback) -> None:
@@ -308,6 +261,15 @@ class Turn:
         if self._is_asked:
             heard = joined((self.reply.playback.heard_text(), self._apologised))
             self.history.add_reply(heard, interrupted=interrupted)
+
+    @property
+    def _ids(self) -> dict[str, str]:
+        """Whose log line it is."""
+        return {"device_id": self.channel.device_id, "session_id": self.channel.session_id, "turn_id": self.turn_id}
+
+    @property
+    def _was_cut_short(self) -> bool:
+        return self.utterance is not None and self.utterance.truncated and not self.scripted
 
     @property
     def _is_asked(self) -> bool:
@@ -342,11 +304,6 @@ class Turn:
             opening=opening,
         )
 
-    def _count(self, prompt_tokens: int, completion_tokens: int) -> None:
-        self._usage = Usage(
-            self._usage.prompt_tokens + prompt_tokens, self._usage.completion_tokens + completion_tokens
-        )
-
     def _record(self) -> TurnEnded:
         now_s = asyncio.get_running_loop().time()
         utterance = self.utterance
@@ -363,32 +320,13 @@ class Turn:
             trigger=self.trigger,
             language=utterance.language if utterance else "",
             emotion=utterance.emotion if utterance else "",
-            error_code=self.error_code,
-            error_sentence=self.error_sentence,
+            error_code=self._fault.code,
+            error_sentence=self._fault.sentence,
             recogniser=(utterance.recogniser or self.engines.recogniser) if utterance else "",
             model="" if self.scripted else self.engines.model.name,
             voice=self.engines.voice.name,
-            prompt_tokens=self._usage.prompt_tokens,
-            completion_tokens=self._usage.completion_tokens,
-            tools=tuple(self._tools_called),
+            prompt_tokens=self._thinking.usage.prompt_tokens,
+            completion_tokens=self._thinking.usage.completion_tokens,
+            tools=tuple(self._thinking.tools_called),
             timings=self._watch.timings(now_s, utterance, self.draft.began_s if self.draft else None),
         )
-
-
-def _code_of(error: Exception) -> str:
-    if isinstance(error, EngineError):
-        return error.code
-    return "turn_timeout" if isinstance(error, TimeoutError) else INTERNAL
-
-
-def _first_cause(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one failure that a TaskGroup wrapped: engine errors first, since others may follow from them."""
-    flat = list(_flatten(failures))
-    return next((error for error in flat if isinstance(error, EngineError)), flat[0])
-
-
-def _flatten(failures: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    flat: list[BaseException] = []
-    for error in failures.exceptions:
-        flat.extend(_flatten(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return flat
