@@ -21,6 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("serve", help="migrate the database and serve devices, OTA and console")
     commands.add_parser("asr-server", help="the ears as a program of their own (ZHIYIN_HEARING_URL)")
     commands.add_parser("tts-server", help="serve only the voice, OpenAI-compatible, for a main-server elsewhere")
+    if "account" in (arguments or sys.argv[1:])[:1]:
+        return _account(parser, commands, arguments)
+    commands.add_parser("account", help="look after accounts from the machine itself", add_help=False)
     if "toy" in (arguments or sys.argv[1:])[:1]:
         return _toy(parser, commands, arguments)
     commands.add_parser("toy", help="a board in software: talk to a server without hardware", add_help=False)
@@ -41,6 +44,23 @@ def _toy(
 
     add_toy_command(commands)
     return run(parser.parse_args(arguments))
+
+
+def _account(
+    parser: argparse.ArgumentParser,
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    arguments: list[str] | None,
+) -> int:
+    from main_server.account_command import add_account_command, run
+
+    add_account_command(commands)
+    chosen = parser.parse_args(arguments)
+    try:
+        print(run(chosen, load_settings()))
+    except ZhiyinError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 def _main_server(settings: Settings) -> None:

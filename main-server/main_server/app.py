@@ -13,10 +13,12 @@ from importlib.metadata import version
 import uvicorn
 from fastapi import FastAPI
 
+from main_server.api.application import create_api
 from main_server.api.console import About, console_router
 from main_server.api.health import health_router
 from main_server.device.ota import ota_router
 from main_server.device.websocket import device_socket_class
+from main_server.founding import founding_secret
 from main_server.network import is_loopback, lan_address
 from main_server.settings import Settings
 from main_server.wiring import House, build
@@ -37,6 +39,7 @@ def create_app(house: House, port: int) -> FastAPI:
         )
     )
     app.include_router(health_router(house.readiness, house.metrics.render, version=zhiyin_version))
+    app.mount("/api", create_api(house.api))
     app.include_router(console_router(lambda: about(house, port)))
     return app
 
@@ -90,19 +93,23 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        founding = await founding_secret(self._house.database)
         self._house.readiness.serving()
-        print(banner(self._house, self._port), flush=True)  # noqa: T201  # the one thing a newcomer reads
+        print(banner(self._house, self._port, founding), flush=True)  # noqa: T201  # the one thing a newcomer reads
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._house.readiness.draining()
+        self._house.api.live.end_streams()
         await super().shutdown(sockets)
 
 
-def banner(house: House, port: int) -> str:
-    """What a newcomer needs to know, once, at start."""
+def banner(house: House, port: int, founding: str = "") -> str:
+    """What a newcomer needs to know, once, at start. `founding` lets one person make the first account."""
     settings = house.settings
     rows = {"console": f"{_base_url(settings, port)}/", "OTA URL": about(house, port).ota_url} | house.serves()
     rows["data"] = str(settings.data_dir.resolve())
+    if founding:
+        rows["first owner"] = f"{_base_url(settings, port)}/#/register?invitation={founding}"
     lines = [f"Zhiyin 知音 {version('zhiyin')}", *(f"  {name:<12} {what}" for name, what in rows.items())]
     if settings.claim == "open" and not is_loopback(settings.host):
         lines.append(

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import ZhiyinError
+from main_server.api.access.origin import networks
 from main_server.device.addresses import checked_public_url
 from tts_server.settings import TtsServerSettings
 
@@ -76,6 +77,15 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _networks(value: str) -> str:
+    try:
+        networks(value)
+    except ValueError:
+        raise ValueError("use addresses or networks such as 127.0.0.1, 172.16.0.0/12, separated by commas") from None
+    return value
+
+
+TrustedNetworks = Annotated[str, AfterValidator(_networks)]
 EngineAddress = Annotated[str, AfterValidator(_engine_addresses)]
 ModelAddress = Annotated[str, AfterValidator(_model_addresses)]
 HearingAddress = Annotated[str, AfterValidator(_hearing_address)]
@@ -98,6 +108,9 @@ class Settings(BaseSettings):
     database_url: str = Field("", description="SQLAlchemy URL; empty = SQLite in the data folder.")
     public_url: PublicAddress | None = Field(
         None, description="Address boards shall use, when it is not the one they called (proxy, port mapping)."
+    )
+    trusted_proxies: TrustedNetworks = Field(
+        "", description="Reverse proxies whose word about a client's address counts; addresses or networks, by commas."
     )
     claim: Literal["open"] = Field("open", description="open = any device may talk (the only mode of this version).")
 

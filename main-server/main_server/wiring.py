@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -22,6 +23,9 @@ from contracts.speech import Synthesizer, VoiceChoice, one
 from contracts.transcription import Transcriber
 from hearing_client.hearing import RemoteHearing
 from main_server import engine_lists, engines
+from main_server.api.access.origin import TrustedProxies, networks
+from main_server.api.live import LiveEvents, WhoseDevice
+from main_server.api.parts import ApiParts
 from main_server.api.readiness import Readiness
 from main_server.conversation.closing import closing
 from main_server.conversation.ports import Channel
@@ -38,6 +42,7 @@ from main_server.logs import LogEvents
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import Metrics
 from main_server.settings import Settings
+from main_server.store.devices import Devices
 from main_server.store.engine import Database, default_url, open_database
 from main_server.store.migrate import migrate
 from main_server.store.recorder import Recorder
@@ -49,6 +54,7 @@ WARM_S = 60.0
 REWARM_S = 20.0
 CLOSE_S = 5.0
 DRAIN_S = 8.0
+QUERY_S = 2.0
 SPEECH_CACHE_BYTES = 8 * 2**20
 
 
@@ -61,6 +67,7 @@ class House:
     recorder: Recorder
     metrics: Metrics
     readiness: Readiness
+    api: ApiParts
     hearing: Hearing
     hub: DeviceHub
     recogniser: engines.Chosen[Transcriber] | engines.Chosen[RemoteHearing]
@@ -82,6 +89,7 @@ class House:
     async def open(self) -> None:
         """Warms what the first talk would otherwise wait for; what cannot be had is a sentence in /ready."""
         await self.recorder.start()
+        self.api.live.start()
         self._tasks.append(asyncio.create_task(watch_loop_lag(self.metrics.observe_lag), name="loop lag"))
         self._cold = {
             "recogniser": self.recogniser.engine.warm,
@@ -98,6 +106,8 @@ class House:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.api.live.close()
+        self.api.passwords.close()
         await self.recorder.drain(DRAIN_S)
         await self.recorder.close()
         owned = (self.recogniser.engine, self.model.engine, self.voice.engine, self.spare_voice)
@@ -163,7 +173,14 @@ async def build(settings: Settings) -> House:
     for part, problem in (("recogniser files", chosen_recogniser.problem), ("voice files", chosen_voice.problem)):
         readiness.note(part, problem)
     health = EngineHealth(readiness)
-    listeners: tuple[EventSink, ...] = (recorder.on_event, metrics.on_event, LogEvents().on_event, health.on_event)
+    live = LiveEvents(_whose_device(database))
+    listeners: tuple[EventSink, ...] = (
+        recorder.on_event,
+        metrics.on_event,
+        LogEvents().on_event,
+        health.on_event,
+        live.on_event,
+    )
 
     def emit(event: Event) -> None:
         for listener in listeners:
@@ -195,12 +212,22 @@ async def build(settings: Settings) -> House:
     hub = DeviceHub(gatekeeper=OpenGate(directory), open_session=open_session, directory=directory)
     readiness.add("database", _database_check(recorder, database), vital=True)
     _expose(metrics, recorder, hub, cache)
+    metrics.register_count("live_events", lambda: live.dropped)
+    api = ApiParts(
+        database=database,
+        live=live,
+        version=version("zhiyin"),
+        online=lambda device_id: hub.switchboard.find(device_id) is not None,
+        proxies=TrustedProxies(networks(settings.trusted_proxies)),
+        public_host=urlsplit(settings.public_url or "").netloc,
+    )
     return House(
         settings=settings,
         database=database,
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
+        api=api,
         hearing=hearing,
         hub=hub,
         recogniser=chosen_recogniser,
@@ -248,6 +275,14 @@ class StoreDirectory:
         if known is None:
             return None
         return DeviceReport(device_id, chip=known.chip, firmware=known.firmware, server_aec=known.server_aec)
+
+
+def _whose_device(database: Database) -> WhoseDevice:
+    async def whose(device_id: str) -> str | None:
+        async with asyncio.timeout(QUERY_S), database.reading() as session:
+            return await Devices(session).owner_of(device_id)
+
+    return whose
 
 
 def _database_check(recorder: Recorder, database: Database) -> Callable[[], Awaitable[str | None]]:

@@ -52,6 +52,7 @@ class Device(Base):
     claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     claimed_client_id: Mapped[str] = mapped_column(String(NAME_CHARS), default="", server_default="")
     version: Mapped[int] = mapped_column(default=1, server_default="1")
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
 
 
 class Claim(Base):
