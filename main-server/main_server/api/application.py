@@ -20,6 +20,8 @@ def create_api(parts: ApiParts) -> FastAPI:
         title="Zhiyin",
         version=parts.version,
         openapi_url=OPENAPI_PATH,
+        servers=[{"url": "/api"}],
+        root_path_in_servers=False,
         docs_url=None,
         redoc_url=None,
         dependencies=[Depends(_our_own_pages)],
