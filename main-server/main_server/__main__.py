@@ -24,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
     if "account" in (arguments or sys.argv[1:])[:1]:
         return _account(parser, commands, arguments)
     commands.add_parser("account", help="look after accounts from the machine itself", add_help=False)
+    if "secrets" in (arguments or sys.argv[1:])[:1]:
+        return _secrets(parser, commands, arguments)
+    commands.add_parser("secrets", help="change the keys that seal secrets in the database", add_help=False)
     if "toy" in (arguments or sys.argv[1:])[:1]:
         return _toy(parser, commands, arguments)
     commands.add_parser("toy", help="a board in software: talk to a server without hardware", add_help=False)
@@ -54,9 +57,24 @@ def _account(
     from main_server.account_command import add_account_command, run
 
     add_account_command(commands)
-    chosen = parser.parse_args(arguments)
+    return _do(run, parser.parse_args(arguments))
+
+
+def _secrets(
+    parser: argparse.ArgumentParser,
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    arguments: list[str] | None,
+) -> int:
+    from main_server.secrets_command import add_secrets_command, run
+
+    add_secrets_command(commands)
+    return _do(run, parser.parse_args(arguments))
+
+
+def _do(command: Callable[[argparse.Namespace, Settings], str], chosen: argparse.Namespace) -> int:
+    """Does one thing to this installation and says what was done."""
     try:
-        print(run(chosen, load_settings()))
+        print(command(chosen, load_settings()))
     except ZhiyinError as error:
         print(error, file=sys.stderr)
         return 1

@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     )
     claim: Literal["open"] = Field("open", description="open = any device may talk (the only mode of this version).")
 
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Seals secrets in the database; empty = made in the data folder at the first start."
+    )
     hearing_url: HearingAddress = Field(
         "local:", description="Where the ears run: local: = inside main-server, or ws(s)://HOST:PORT/hearing."
     )

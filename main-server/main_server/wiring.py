@@ -41,11 +41,13 @@ from main_server.internal_token import internal_token
 from main_server.logs import LogEvents
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import Metrics
+from main_server.secret_keys import secret_keys
 from main_server.settings import Settings
 from main_server.store.devices import Devices
 from main_server.store.engine import Database, default_url, open_database
 from main_server.store.migrate import migrate
 from main_server.store.recorder import Recorder
+from main_server.store.sealing import Seal
 from sound.opus import backend_name
 
 log = structlog.get_logger(__name__)
@@ -216,6 +218,7 @@ async def build(settings: Settings) -> House:
     api = ApiParts(
         database=database,
         live=live,
+        seal=Seal(secret_keys(settings)),
         version=version("zhiyin"),
         online=lambda device_id: hub.switchboard.find(device_id) is not None,
         proxies=TrustedProxies(networks(settings.trusted_proxies)),

@@ -20,7 +20,9 @@ from main_server.founding import founding_secret
 from main_server.store.devices import Devices
 from main_server.store.engine import open_database
 from main_server.store.migrate import migrate
+from main_server.store.sealing import Seal
 
+KEY = bytes(range(32))
 PASSWORD = "correct horse"
 HOST = "http://zhiyin.test:8000"
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -101,7 +103,7 @@ async def api_house(url: str, **parts: Any) -> AsyncIterator[ApiHouse]:
 
     live = LiveEvents(whose)
     defaults = {"passwords": Passwords(FAST), "attempts": Attempts(PLENTY)}
-    made = ApiParts(database=database, live=live, version="0.0", **(defaults | parts))
+    made = ApiParts(database=database, live=live, seal=Seal([KEY]), version="0.0", **(defaults | parts))
     app = FastAPI()
     app.mount("/api", create_api(made))
     house = ApiHouse(app, made)

@@ -8,9 +8,20 @@ from main_server.api import problems
 from main_server.api.access.origin import check_origin
 from main_server.api.body_limit import BodyLimit
 from main_server.api.parts import ApiParts, Parts
-from main_server.api.resources import accounts, audit, conversations, devices, invitations, live, logins, server, tokens
+from main_server.api.resources import (
+    accounts,
+    audit,
+    conversations,
+    devices,
+    invitations,
+    live,
+    logins,
+    providers,
+    server,
+    tokens,
+)
 
-RESOURCES = (server, accounts, logins, tokens, invitations, devices, conversations, live, audit)
+RESOURCES = (server, accounts, logins, tokens, invitations, devices, conversations, providers, live, audit)
 OPENAPI_PATH = "/dev/openapi.json"
 
 

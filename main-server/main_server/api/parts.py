@@ -13,6 +13,7 @@ from main_server.api.access.origin import TrustedProxies
 from main_server.api.access.passwords import Passwords
 from main_server.api.live import LiveEvents
 from main_server.store.engine import Database
+from main_server.store.sealing import Seal
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class ApiParts:
 
     database: Database
     live: LiveEvents
+    seal: Seal
     version: str
     online: Callable[[str], bool] = lambda device_id: False
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
