@@ -36,6 +36,8 @@ def create_app(house: House, port: int) -> FastAPI:
             lan_address=lan_address,
             public_url=house.settings.public_url or "",
             directory=house.hub.directory,
+            desk=house.desk,
+            client_address=house.api.proxies.client_address,
         )
     )
     app.include_router(health_router(house.readiness, house.metrics.render, version=zhiyin_version))

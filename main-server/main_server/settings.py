@@ -112,7 +112,9 @@ class Settings(BaseSettings):
     trusted_proxies: TrustedNetworks = Field(
         "", description="Reverse proxies whose word about a client's address counts; addresses or networks, by commas."
     )
-    claim: Literal["open"] = Field("open", description="open = any device may talk (the only mode of this version).")
+    claim: Literal["open", "code"] = Field(
+        "open", description="open = any device may talk; code = only those that an account has claimed."
+    )
 
     secret_key: SecretStr = Field(
         SecretStr(""), description="Seals secrets in the database; empty = made in the data folder at the first start."

@@ -27,13 +27,15 @@ from main_server.api.access.origin import TrustedProxies, networks
 from main_server.api.live import LiveEvents, WhoseDevice
 from main_server.api.parts import ApiParts
 from main_server.api.readiness import Readiness
+from main_server.claim_desk import StoreClaimDesk
 from main_server.conversation.closing import closing
 from main_server.conversation.ports import Channel
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
 from main_server.conversation.turn import Engines
+from main_server.device.claim import ClaimDesk
 from main_server.device.directory import DeviceReport
-from main_server.device.gate import OpenGate
+from main_server.device.gate import OpenGate, TokenGate
 from main_server.device.hub import DeviceHub
 from main_server.device.speech import OpusCache, OpusVoice
 from main_server.engine_health import EngineHealth
@@ -72,6 +74,7 @@ class House:
     api: ApiParts
     hearing: Hearing
     hub: DeviceHub
+    desk: ClaimDesk | None
     recogniser: engines.Chosen[Transcriber] | engines.Chosen[RemoteHearing]
     model: engines.Chosen[LanguageModel]
     voice: engines.Chosen[Synthesizer]
@@ -211,7 +214,9 @@ async def build(settings: Settings) -> House:
         )
 
     directory = StoreDirectory(recorder)
-    hub = DeviceHub(gatekeeper=OpenGate(directory), open_session=open_session, directory=directory)
+    desk = StoreClaimDesk(database) if settings.claim == "code" else None
+    gate = OpenGate(directory) if desk is None else TokenGate(desk, directory)
+    hub = DeviceHub(gatekeeper=gate, open_session=open_session, directory=directory)
     readiness.add("database", _database_check(recorder, database), vital=True)
     _expose(metrics, recorder, hub, cache)
     metrics.register_count("live_events", lambda: live.dropped)
@@ -233,6 +238,7 @@ async def build(settings: Settings) -> House:
         api=api,
         hearing=hearing,
         hub=hub,
+        desk=desk,
         recogniser=chosen_recogniser,
         model=chosen_model,
         voice=chosen_voice,

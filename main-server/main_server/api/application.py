@@ -11,6 +11,7 @@ from main_server.api.parts import ApiParts, Parts
 from main_server.api.resources import (
     accounts,
     audit,
+    claims,
     conversations,
     devices,
     invitations,
@@ -21,7 +22,7 @@ from main_server.api.resources import (
     tokens,
 )
 
-RESOURCES = (server, accounts, logins, tokens, invitations, devices, conversations, providers, live, audit)
+RESOURCES = (server, accounts, logins, tokens, invitations, devices, claims, conversations, providers, live, audit)
 OPENAPI_PATH = "/dev/openapi.json"
 
 

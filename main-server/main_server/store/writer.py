@@ -146,7 +146,7 @@ class Writer:
         self._new_devices += learned.new_devices
 
     async def prune(self) -> int:
-        """Deletes devices that never talked, the longest unseen, beyond those kept; how many went.
+        """Deletes devices that never talked and are nobody's, the longest unseen, beyond those kept; how many went.
 
         It looks before it writes: where few toys live it costs one short query. Raises StoreError, or what SQLAlchemy
         raises; either way it is not due again before more devices came.
@@ -154,7 +154,7 @@ class Writer:
         self._new_devices = 0
         too_many = (
             select(Device.id)
-            .where(Device.last_talk_at.is_(None))
+            .where(Device.last_talk_at.is_(None), Device.account_id.is_(None))
             .order_by(Device.last_seen_at.desc(), Device.id)
             .offset(self._kept_silent_devices)
         )

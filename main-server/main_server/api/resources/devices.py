@@ -66,7 +66,7 @@ async def list_devices(
     if nobodys and not _manages(caller):
         raise Problem(403, "not_owner", "Only an owner of the server sees devices that are nobody's.")
     rows = await Devices(session).page(None if nobodys else caller.sees_id, paging, q)
-    return page_of(rows, lambda device: _shown(device, parts))
+    return page_of(rows, lambda device: shown(device, parts))
 
 
 @router.get("/devices/{device_key}", operation_id="readDevice")
@@ -75,7 +75,7 @@ async def read_device(
 ) -> DeviceShown:
     device = await _existing(session, caller.sees_id, device_key)
     mark(response, device.version)
-    return _shown(device, parts)
+    return shown(device, parts)
 
 
 @router.patch("/devices/{device_key}", operation_id="editDevice")
@@ -97,7 +97,7 @@ async def edit_device(
         device.tags = sorted(set(edit.tags))
     await session.flush()
     mark(response, device.version)
-    return _shown(device, parts)
+    return shown(device, parts)
 
 
 @router.post("/devices/{device_key}/adopt", operation_id="adoptDevice")
@@ -111,7 +111,7 @@ async def adopt_device(
     await session.flush()
     parts.live.forget(device.device_id)
     mark(response, device.version)
-    return _shown(device, parts)
+    return shown(device, parts)
 
 
 @router.delete("/devices/{device_key}", operation_id="releaseDevice", status_code=204)
@@ -140,6 +140,7 @@ def _note(session: AsyncSession, action: str, caller: Caller, device: Device) ->
     )
 
 
-def _shown(device: Device, parts: ApiParts) -> DeviceShown:
+def shown(device: Device, parts: ApiParts) -> DeviceShown:
+    """A device as it is shown."""
     columns = {name: getattr(device, name) for name in DeviceShown.model_fields if name != "online"}
     return DeviceShown(**columns, online=parts.online(device.device_id))
