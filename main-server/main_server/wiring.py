@@ -29,7 +29,7 @@ from main_server.api.parts import ApiParts
 from main_server.api.readiness import Readiness
 from main_server.claim_desk import StoreClaimDesk
 from main_server.conversation.closing import closing
-from main_server.conversation.ports import Channel
+from main_server.conversation.ports import Channel, CloseReason
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
 from main_server.conversation.turn import Engines
@@ -226,6 +226,7 @@ async def build(settings: Settings) -> House:
         seal=Seal(secret_keys(settings)),
         version=version("zhiyin"),
         online=lambda device_id: hub.switchboard.find(device_id) is not None,
+        hang_up=_hang_up(hub),
         proxies=TrustedProxies(networks(settings.trusted_proxies)),
         public_host=urlsplit(settings.public_url or "").netloc,
     )
@@ -292,6 +293,14 @@ def _whose_device(database: Database) -> WhoseDevice:
             return await Devices(session).owner_of(device_id)
 
     return whose
+
+
+def _hang_up(hub: DeviceHub) -> Callable[[str], Awaitable[None]]:
+    async def hang_up(device_id: str) -> None:
+        if (channel := hub.switchboard.find(device_id)) is not None:
+            channel.cut(CloseReason.REVOKED)
+
+    return hang_up
 
 
 def _database_check(recorder: Recorder, database: Database) -> Callable[[], Awaitable[str | None]]:

@@ -6,7 +6,7 @@ from fastapi import Depends, FastAPI, Request, Response
 
 from main_server.api import problems
 from main_server.api.access.origin import check_origin
-from main_server.api.body_limit import BodyLimit
+from main_server.api.bounds import Bounds
 from main_server.api.parts import ApiParts, Parts
 from main_server.api.resources import (
     accounts,
@@ -44,7 +44,7 @@ def create_api(parts: ApiParts) -> FastAPI:
     problems.install(api)
     for resource in RESOURCES:
         api.include_router(resource.router)
-    api.add_middleware(BodyLimit)
+    api.add_middleware(Bounds, endless="/live")
     return api
 
 

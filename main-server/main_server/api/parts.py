@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -16,15 +16,21 @@ from main_server.store.engine import Database
 from main_server.store.sealing import Seal
 
 
+async def _nobody_talks(device_id: str) -> None:
+    pass
+
+
 @dataclass(slots=True)
 class ApiParts:
-    """`online` says of a Device-Id whether it is connected here; `public_host` is the host of ZHIYIN_PUBLIC_URL."""
+    """`online` says of a Device-Id whether it is connected here, `hang_up` ends its talk;
+    `public_host` is the host of ZHIYIN_PUBLIC_URL."""
 
     database: Database
     live: LiveEvents
     seal: Seal
     version: str
     online: Callable[[str], bool] = lambda device_id: False
+    hang_up: Callable[[str], Awaitable[None]] = _nobody_talks
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     public_host: str = ""
     passwords: Passwords = field(default_factory=Passwords)

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import httpx
 import pytest
 from sqlalchemy import select, update
 
 from fakes.api_people import PASSWORD, ApiHouse, api_house
 from main_server.api.access.attempts import Attempts
 from main_server.api.access.origin import TrustedProxies, networks
+from main_server.api.bounds import Bounds
 from main_server.store.models import ApiToken, Invitation, Login, utc_now
 
 LOGIN = {"name": "olga", "password": PASSWORD}
@@ -219,6 +221,20 @@ async def test_a_request_that_is_no_request_of_ours_is_told_so(house: ApiHouse) 
     too_short = {"name": "max", "password": "hush"}
     answer = await person.ask("POST", "/accounts", 422, json=too_short)
     assert "hush" not in answer["message"]
+
+
+async def test_a_request_that_takes_too_long_is_given_up(house: ApiHouse) -> None:
+    async def endless_wait(request: object, receive: object, send: object) -> None:
+        await asyncio.Event().wait()
+
+    bounds = Bounds(endless_wait, endless="/live", request_s=0.01)
+    transport = httpx.ASGITransport(bounds)
+    async with httpx.AsyncClient(transport=transport, base_url="http://zhiyin.test") as client:
+        answer = await client.get("/api/devices")
+        assert (answer.status_code, answer.json()["code"]) == (503, "too_slow")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await client.get("/api/live")
 
 
 async def test_a_body_that_grows_beyond_its_bound_is_not_read_to_the_end(house: ApiHouse) -> None:

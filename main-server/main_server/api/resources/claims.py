@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Request, Response
 from pydantic import BaseModel, StringConstraints
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -86,13 +86,14 @@ async def list_claims(caller: AnyCaller, session: Reading) -> Knockings:
 
 @router.post("/claims/{claim_id}/accept", operation_id="acceptClaim")
 async def accept_claim(
-    claim_id: RowId, caller: Editor, parts: Parts, response: Response, session: Writing
+    claim_id: RowId, caller: Editor, parts: Parts, response: Response, after: BackgroundTasks, session: Writing
 ) -> DeviceShown:
     """Believes the board. What the device had before to prove itself is worth nothing then."""
     claim, device = await _existing(session, caller, claim_id)
     await Claims(session).let_in(claim, device)
     _note(session, "device_let_in", caller, device)
     await session.flush()
+    after.add_task(parts.hang_up, device.device_id)
     mark(response, device.version)
     return shown(device, parts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, BackgroundTasks, Query, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -115,12 +115,15 @@ async def adopt_device(
 
 
 @router.delete("/devices/{device_key}", operation_id="releaseDevice", status_code=204)
-async def release_device(device_key: RowId, caller: Editor, parts: Parts, session: Writing) -> None:
-    """Lets a device go: it is nobody's then. What was said with it stays."""
+async def release_device(
+    device_key: RowId, caller: Editor, parts: Parts, after: BackgroundTasks, session: Writing
+) -> None:
+    """Lets a device go: it is nobody's then, and its talk ends. What was said with it stays."""
     device = await _existing(session, caller.sees_id, device_key)
     await Devices(session).let_go(device)
     _note(session, "device_released", caller, device)
     parts.live.forget(device.device_id)
+    after.add_task(parts.hang_up, device.device_id)  # once it is committed: it may connect again at once
 
 
 async def _existing(session: AsyncSession, account_id: str | None, device_key: str) -> Device:
