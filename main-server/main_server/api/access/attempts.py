@@ -42,6 +42,10 @@ class Attempts:
         self._clock = clock
         self._made: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
 
+    def __len__(self) -> int:
+        """How many keys are remembered."""
+        return len(self._made)
+
     def begin(self, **whose: str) -> None:
         """Counts one try for each kind of key, such as `address="..."`. Raises Problem (429) when it is one too many;
         then nothing is counted. Underscores in kinds stand for spaces."""
