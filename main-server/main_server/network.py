@@ -1,7 +1,8 @@
-"""Where this machine is on the local network."""
+"""Where this machine is on the local network, and networks as people write them."""
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 LOOPBACK = "127.0.0.1"
@@ -23,3 +24,8 @@ def lan_address() -> str:
 def is_loopback(host: str) -> bool:
     """Whether an address to listen on can be reached from this machine only."""
     return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Addresses and networks, separated by commas. Raises ValueError for one that is none."""
+    return [ipaddress.ip_network(each.strip(), strict=False) for each in text.split(",") if each.strip()]

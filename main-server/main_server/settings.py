@@ -13,8 +13,8 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import ZhiyinError
-from main_server.api.access.origin import networks
 from main_server.device.addresses import checked_public_url
+from main_server.network import networks
 from tts_server.settings import TtsServerSettings
 
 PREFIX = "ZHIYIN_"

@@ -23,7 +23,7 @@ from contracts.speech import Synthesizer, VoiceChoice, one
 from contracts.transcription import Transcriber
 from hearing_client.hearing import RemoteHearing
 from main_server import engine_lists, engines
-from main_server.api.access.origin import TrustedProxies, networks
+from main_server.api.access.origin import TrustedProxies
 from main_server.api.live import LiveEvents, WhoseDevice
 from main_server.api.parts import ApiParts
 from main_server.api.readiness import Readiness
@@ -43,6 +43,7 @@ from main_server.internal_token import internal_token
 from main_server.logs import LogEvents
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import Metrics
+from main_server.network import networks
 from main_server.secret_keys import secret_keys
 from main_server.settings import Settings
 from main_server.store.devices import Devices

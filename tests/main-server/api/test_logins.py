@@ -12,8 +12,9 @@ from sqlalchemy import select, update
 
 from fakes.api_people import PASSWORD, ApiHouse, api_house
 from main_server.api.access.attempts import Attempts
-from main_server.api.access.origin import TrustedProxies, networks
+from main_server.api.access.origin import TrustedProxies
 from main_server.api.bounds import Bounds
+from main_server.network import networks
 from main_server.store.models import ApiToken, Invitation, Login, utc_now
 
 LOGIN = {"name": "olga", "password": PASSWORD}

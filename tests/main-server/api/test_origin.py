@@ -6,8 +6,9 @@ import pytest
 from starlette.requests import Request
 
 from main_server.api.access.attempts import MOST_KEYS, Attempts, Limit
-from main_server.api.access.origin import TrustedProxies, neighbourhood, networks
+from main_server.api.access.origin import TrustedProxies, neighbourhood
 from main_server.api.problems import Problem
+from main_server.network import networks
 
 
 def request(peer: str, **headers: str) -> Request:

@@ -65,11 +65,6 @@ class TrustedProxies:
         return any(parsed.version == network.version and parsed in network for network in self._networks)
 
 
-def networks(text: str) -> list[Network]:
-    """Addresses and networks, separated by commas. Raises ValueError for one that is none."""
-    return [ipaddress.ip_network(each.strip(), strict=False) for each in text.split(",") if each.strip()]
-
-
 def neighbourhood(address: str) -> str:
     """What counts as one client: an IPv4 address, or the /64 of an IPv6 address, which is all one household's."""
     try:
