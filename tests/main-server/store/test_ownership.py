@@ -10,6 +10,7 @@ from fakes.happenings import DEVICE_ID, ended
 from main_server.store.engine import Database
 from main_server.store.models import Account, AuditEntry, Conversation, Device, Turn
 from main_server.store.recorder import Recorder
+from main_server.store.writer import Writer
 
 ENOUGH_S = 30.0
 
@@ -89,3 +90,19 @@ async def test_requests_and_the_recorder_write_side_by_side(database: Database) 
         assert await session.scalar(select(func.count()).select_from(Turn)) == 100
         assert await session.scalar(select(func.count()).select_from(AuditEntry)) == 60
     await recorder.close()
+
+
+async def test_a_device_of_somebody_is_not_pruned_though_it_never_talked(database: Database) -> None:
+    recorder = Recorder(database)
+    await recorder.start()
+    for device_id in (DEVICE_ID, "aa:bb:cc:dd:ee:02"):
+        await recorder.seen(device_id=device_id)
+    assert await recorder.drain(ENOUGH_S)
+    await recorder.close()
+    ana = account("ana")
+    async with database.writing() as session:
+        session.add(ana)
+    await give(database, ana.id)
+    assert await Writer(database, kept_silent_devices=0).prune() == 1
+    async with database.reading() as session:
+        assert list(await session.scalars(select(Device.device_id))) == [DEVICE_ID]
