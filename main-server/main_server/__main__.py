@@ -23,7 +23,7 @@ class Program:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a program of PROGRAMS, `zhiyin models ...` or `zhiyin toy ...`; returns the exit status."""
+    """Runs one of PROGRAMS, or what `zhiyin models`, `account`, `secrets`, `toy` do; returns the exit status."""
     parser = argparse.ArgumentParser(prog="zhiyin", description="Zhiyin 知音: a voice backend for your own toys")
     parser.add_argument("--version", action="version", version=version("zhiyin"))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -32,6 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
     if "models" in (arguments or sys.argv[1:])[:1]:
         return _models(parser, commands, arguments)
     commands.add_parser("models", help="fetch, check and remove model files: natural ears and voices", add_help=False)
+    if "account" in (arguments or sys.argv[1:])[:1]:
+        return _account(parser, commands, arguments)
+    commands.add_parser("account", help="look after accounts from the machine itself", add_help=False)
+    if "secrets" in (arguments or sys.argv[1:])[:1]:
+        return _secrets(parser, commands, arguments)
+    commands.add_parser("secrets", help="change the keys that seal secrets in the database", add_help=False)
     if "toy" in (arguments or sys.argv[1:])[:1]:
         return _toy(parser, commands, arguments)
     commands.add_parser("toy", help="a board in software: talk to a server without hardware", add_help=False)
@@ -141,6 +147,38 @@ def _models(
         print(error, file=sys.stderr)
         return 2
     return run(known, model_settings(settings))
+
+
+def _account(
+    parser: argparse.ArgumentParser,
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    arguments: list[str] | None,
+) -> int:
+    from main_server.account_command import add_account_command, run
+
+    add_account_command(commands)
+    return _do(run, parser.parse_args(arguments))
+
+
+def _secrets(
+    parser: argparse.ArgumentParser,
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    arguments: list[str] | None,
+) -> int:
+    from main_server.secrets_command import add_secrets_command, run
+
+    add_secrets_command(commands)
+    return _do(run, parser.parse_args(arguments))
+
+
+def _do(command: Callable[[argparse.Namespace, Any], str], chosen: argparse.Namespace) -> int:
+    """Does one thing to this installation and says what was done."""
+    try:
+        print(command(chosen, _settings()))
+    except ZhiyinError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Where this machine is on the local network."""
+"""Where this machine is on the local network, and networks as people write them."""
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 LOOPBACK = "127.0.0.1"
@@ -18,3 +19,8 @@ def lan_address() -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return LOOPBACK
+
+
+def networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Addresses and networks, separated by commas. Raises ValueError for one that is none."""
+    return [ipaddress.ip_network(each.strip(), strict=False) for each in text.split(",") if each.strip()]

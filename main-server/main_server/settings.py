@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from main_server.device.addresses import checked_public_url
+from main_server.network import networks
 from serving.errors import SettingsError
 from serving.internal_token import TOKEN_FILE
 from tts_server.settings import TtsServerSettings
@@ -90,6 +91,15 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _networks(value: str) -> str:
+    try:
+        networks(value)
+    except ValueError:
+        raise ValueError("use addresses or networks such as 127.0.0.1, 172.16.0.0/12, separated by commas") from None
+    return value
+
+
+TrustedNetworks = Annotated[str, AfterValidator(_networks)]
 EngineAddress = Annotated[str, AfterValidator(_engine_addresses)]
 VoiceAddress = Annotated[str, AfterValidator(_voice_addresses)]
 ModelAddress = Annotated[str, AfterValidator(_model_addresses)]
@@ -117,8 +127,16 @@ class Settings(BaseSettings):
     public_url: PublicAddress | None = Field(
         None, description="Address boards shall use, when it is not the one they called (proxy, port mapping)."
     )
-    claim: Literal["open"] = Field("open", description="open = any device may talk (the only mode of this version).")
+    trusted_proxies: TrustedNetworks = Field(
+        "", description="Reverse proxies whose word about a client's address counts; addresses or networks, by commas."
+    )
+    claim: Literal["open", "code"] = Field(
+        "open", description="open = any device may talk; code = only those that an account has claimed."
+    )
 
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Seals secrets in the database; empty = made in the data folder at the first start."
+    )
     hearing_url: HearingAddress = Field(
         "local:", description="Where the ears run: local: = inside main-server, or ws(s)://HOST:PORT/hearing."
     )

@@ -8,6 +8,7 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -24,15 +25,20 @@ from contracts.speech import Synthesizer, VoiceChoice, one
 from contracts.transcription import Transcriber
 from hearing_client.hearing import RemoteHearing
 from main_server import engine_lists, engines
+from main_server.api.access.origin import TrustedProxies
+from main_server.api.live import LiveEvents, WhoseDevice
+from main_server.api.parts import ApiParts
+from main_server.claim_desk import StoreClaimDesk
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import MOST_UNDER_WAY, DraftRoom
 from main_server.conversation.phrases import set_phrases
-from main_server.conversation.ports import Channel
+from main_server.conversation.ports import Channel, CloseReason
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
 from main_server.conversation.turn import Engines
+from main_server.device.claim import ClaimDesk
 from main_server.device.directory import DeviceReport
-from main_server.device.gate import OpenGate
+from main_server.device.gate import OpenGate, TokenGate
 from main_server.device.hub import DeviceHub
 from main_server.device.speech import OpusCache, OpusVoice
 from main_server.engine_health import EngineHealth
@@ -40,10 +46,14 @@ from main_server.logs import LogEvents
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import Metrics
 from main_server.model_files import models_dir
+from main_server.network import networks
+from main_server.secret_keys import secret_keys
 from main_server.settings import Settings
+from main_server.store.devices import Devices
 from main_server.store.engine import Database, default_url, open_database
 from main_server.store.migrate import migrate
 from main_server.store.recorder import Recorder
+from main_server.store.sealing import Seal
 from serving.internal_token import internal_token
 from serving.readiness import Readiness
 from sound.opus import backend_name
@@ -54,6 +64,7 @@ WARM_S = 60.0
 REWARM_S = 20.0
 CLOSE_S = 5.0
 DRAIN_S = 8.0
+QUERY_S = 2.0
 SPEECH_CACHE_BYTES = 8 * 2**20
 
 
@@ -66,8 +77,10 @@ class House:
     recorder: Recorder
     metrics: Metrics
     readiness: Readiness
+    api: ApiParts
     hearing: Hearing
     hub: DeviceHub
+    desk: ClaimDesk | None
     recogniser: engines.Chosen[Transcriber] | engines.Chosen[RemoteHearing]
     model: engines.Chosen[LanguageModel]
     voice: engines.Chosen[Synthesizer]
@@ -89,6 +102,7 @@ class House:
     async def open(self) -> None:
         """Warms what the first talk would otherwise wait for; what cannot be had is a sentence in /ready."""
         await self.recorder.start()
+        self.api.live.start()
         self._tasks.append(asyncio.create_task(watch_loop_lag(self._observe_lag), name="loop lag"))
         self._cold = {
             "recogniser": self.recogniser.engine.warm,
@@ -106,6 +120,8 @@ class House:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.api.live.close()
+        self.api.passwords.close()
         await self.recorder.drain(DRAIN_S)
         await self.recorder.close()
         owned = (self.recogniser.engine, self.model.engine, self.voice.engine, self.spare_voice)
@@ -183,7 +199,14 @@ async def build(settings: Settings) -> House:
         engine_lists.expose(chosen.engine, readiness, metrics)
     readiness.note("voice files", chosen_voice.problem)
     health = EngineHealth(readiness)
-    listeners: tuple[EventSink, ...] = (recorder.on_event, metrics.on_event, LogEvents().on_event, health.on_event)
+    live = LiveEvents(_whose_device(database))
+    listeners: tuple[EventSink, ...] = (
+        recorder.on_event,
+        metrics.on_event,
+        LogEvents().on_event,
+        health.on_event,
+        live.on_event,
+    )
 
     def emit(event: Event) -> None:
         for listener in listeners:
@@ -218,18 +241,33 @@ async def build(settings: Settings) -> House:
         )
 
     directory = StoreDirectory(recorder)
-    hub = DeviceHub(gatekeeper=OpenGate(directory), open_session=open_session, directory=directory)
+    desk = StoreClaimDesk(database) if settings.claim == "code" else None
+    gate = OpenGate(directory) if desk is None else TokenGate(desk, directory)
+    hub = DeviceHub(gatekeeper=gate, open_session=open_session, directory=directory)
     readiness.add("database", _database_check(recorder, database), vital=True)
     _expose(metrics, recorder, hub, cache)
     metrics.register_depth("drafts", lambda: draft_room.under_way)
+    metrics.register_count("live_events", lambda: live.dropped)
+    api = ApiParts(
+        database=database,
+        live=live,
+        seal=Seal(secret_keys(settings)),
+        version=version("zhiyin"),
+        online=lambda device_id: hub.switchboard.find(device_id) is not None,
+        hang_up=_hang_up(hub),
+        proxies=TrustedProxies(networks(settings.trusted_proxies)),
+        public_host=urlsplit(settings.public_url or "").netloc,
+    )
     return House(
         settings=settings,
         database=database,
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
+        api=api,
         hearing=hearing,
         hub=hub,
+        desk=desk,
         recogniser=chosen_recogniser,
         model=chosen_model,
         voice=chosen_voice,
@@ -285,6 +323,22 @@ class StoreDirectory:
         if known is None:
             return None
         return DeviceReport(device_id, chip=known.chip, firmware=known.firmware, server_aec=known.server_aec)
+
+
+def _whose_device(database: Database) -> WhoseDevice:
+    async def whose(device_id: str) -> str | None:
+        async with asyncio.timeout(QUERY_S), database.reading() as session:
+            return await Devices(session).owner_of(device_id)
+
+    return whose
+
+
+def _hang_up(hub: DeviceHub) -> Callable[[str], Awaitable[None]]:
+    async def hang_up(device_id: str) -> None:
+        if (channel := hub.switchboard.find(device_id)) is not None:
+            channel.cut(CloseReason.REVOKED)
+
+    return hang_up
 
 
 def _database_check(recorder: Recorder, database: Database) -> Callable[[], Awaitable[str | None]]:

@@ -36,7 +36,7 @@ def test_an_empty_setting_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> No
         ("HEARING_URL", "http://elsewhere"),
         ("HEARING_URL", "ws:elsewhere"),
         ("FABRIC_URL", "nats://elsewhere"),
-        ("CLAIM", "code"),
+        ("CLAIM", "closed"),
         ("IDLE_S", "500"),
         ("PUBLIC_URL", "http://[::1]:8000"),
         ("PUBLIC_URL", "http://host:99999"),

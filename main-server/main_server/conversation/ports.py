@@ -19,6 +19,7 @@ class CloseReason(StrEnum):
     IDLE = "idle"
     GOODBYE = "goodbye"
     REPLACED = "replaced"  # the same device opened a newer channel
+    REVOKED = "revoked"  # its owner let the device go, or believes another board
     DRAINED = "drained"  # the server is stopping
     STALLED = "stalled"  # the peer does not read
     NO_HELLO = "no_hello"

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from main_server.device.claim import ClaimDesk
 from main_server.device.directory import DeviceDirectory, DeviceReport
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,25 @@ class OpenGate:
         known = await recall(self._directory, credentials.device_id)
         device = known or DeviceReport(credentials.device_id)
         return Admitted(replace(device, device_id=credentials.device_id, client_id=credentials.client_id))
+
+
+class TokenGate:
+    """Only who shows the token that its last boot was given (`ZHIYIN_CLAIM=code`)."""
+
+    def __init__(self, desk: ClaimDesk, directory: DeviceDirectory | None = None) -> None:
+        self._desk = desk
+        self._open = OpenGate(directory)
+
+    async def authorise(self, credentials: Credentials) -> Admitted | Refused:
+        """Raises what the desk raises: who cannot be looked up is not let in."""
+        said = await self._open.authorise(credentials)
+        if isinstance(said, Refused):
+            return said
+        scheme, _, token = credentials.authorization.strip().rpartition(" ")
+        good = scheme.lower() in ("", "bearer") and bool(token)
+        if good and await self._desk.proves(credentials.device_id, credentials.client_id, token):
+            return said
+        return Refused("This device is not let in: restart it, and if it speaks a code, type that into the console.")
 
 
 async def recall(directory: DeviceDirectory | None, device_id: str) -> DeviceReport | None:

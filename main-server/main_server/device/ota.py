@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+import structlog
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
 from main_server.device import addresses, identity, quirks
+from main_server.device.claim import ClaimDesk, LetIn, Waits, activation
 from main_server.device.directory import DeviceDirectory, DeviceReport
 from main_server.device.gate import recall, remember
 from main_server.device.handshake import DEVICE_PATH
@@ -21,6 +23,7 @@ from main_server.device.messages import member
 
 MAX_BODY_BYTES = 65_536
 BODY_DEADLINE_S = 5.0
+DESK_DEADLINE_S = 5.0
 
 _MAX_TEXT_CHARACTERS = 64
 _ALLOWED_FOR_BROWSERS = {
@@ -33,12 +36,25 @@ _ALLOWED_FOR_BROWSERS = {
 }
 
 
+log = structlog.get_logger(__name__)
+
+
+def _peer(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
 def ota_router(
-    *, lan_address: Callable[[], str], public_url: str = "", directory: DeviceDirectory | None = None
+    *,
+    lan_address: Callable[[], str],
+    public_url: str = "",
+    directory: DeviceDirectory | None = None,
+    desk: ClaimDesk | None = None,
+    client_address: Callable[[Request], str] = _peer,
 ) -> APIRouter:
     """Routes for `/xiaozhi/ota` and `/xiaozhi/ota/activate`, each with and without the last slash: boards follow no
     redirect; and a sentence for browsers at the address where boards talk. `lan_address` gives this machine's IPv4
-    address, for requests whose Host a board could not use.
+    address, for requests whose Host a board could not use. With a `desk` a board is configured only once it is claimed;
+    `client_address` tells where it asks from.
 
     Raises AddressError when no board could use `public_url`.
     """
@@ -51,6 +67,14 @@ def ota_router(
         if body is None:
             return _too_large()
         report = read_report(request.headers, body)
+        token = ""
+        if desk is not None:
+            verdict = await _at_desk(desk, report, client_address(request))
+            if verdict is None:
+                return _come_again()
+            if isinstance(verdict, Waits):  # it is told nothing, and nothing it says is believed
+                return _json(waiting_for(report, verdict))
+            token = verdict.token
         known = await recall(directory, report.device_id) if report.device_id else None
         await remember(directory, report)
         url = addresses.websocket_url(
@@ -60,11 +84,15 @@ def ota_router(
             port=_own_port(request),
             public_url=public_url,
         )
-        return _json(configuration_for(report, known, url))
+        return _json(configuration_for(report, known, url, token))
 
     async def activate(request: Request) -> Response:
-        # Nobody needs activation while anyone may talk; a board that asks all the same is told that it is done.
-        return _json({}) if await _read_body(request) is not None else _too_large()
+        body = await _read_body(request)
+        if body is None:
+            return _too_large()
+        if desk is not None and not await _is_let_in(desk, read_report(request.headers, body)):
+            return Response(b"{}", status_code=202, media_type="application/json", headers=_ALLOWED_FOR_BROWSERS)
+        return _json({})  # while anyone may talk nobody needs activation, and a board that asks is told that it is done
 
     async def preflight() -> Response:
         return Response(status_code=204, headers=_ALLOWED_FOR_BROWSERS)
@@ -105,17 +133,58 @@ def read_report(headers: Mapping[str, str], body: bytes) -> DeviceReport:
     )
 
 
-def configuration_for(report: DeviceReport, known: DeviceReport | None, url: str) -> dict[str, Any]:
+def configuration_for(report: DeviceReport, known: DeviceReport | None, url: str, token: str = "") -> dict[str, Any]:
     """The answer's JSON. Never an `mqtt` object, which would win; never a key over 15 characters under `websocket`,
     which would make the board restart for ever; the token always, because leaving it out keeps an old one."""
     known = known or replace(report, server_aec=None)
     answer: dict[str, Any] = {
         "server_time": {"timestamp": time.time_ns() // 1_000_000, "timezone_offset": _timezone_offset_minutes()},
-        "websocket": {"url": url, "token": "", "version": int(quirks.provisioned_framing(bool(known.server_aec)))},
+        "websocket": {"url": url, "token": token, "version": int(quirks.provisioned_framing(bool(known.server_aec)))},
     }
     if report.firmware:
         answer["firmware"] = {"version": report.firmware, "url": ""}  # its own version: no update
     return answer
+
+
+def waiting_for(report: DeviceReport, waits: Waits) -> dict[str, Any]:
+    """The answer's JSON for a board that has to wait: it speaks the code, and asks again until it is let in."""
+    answer: dict[str, Any] = {
+        "server_time": {"timestamp": time.time_ns() // 1_000_000, "timezone_offset": _timezone_offset_minutes()},
+        "activation": activation(waits, report.language),
+    }
+    if report.firmware:
+        answer["firmware"] = {"version": report.firmware, "url": ""}
+    return answer
+
+
+async def _at_desk(desk: ClaimDesk, report: DeviceReport, address: str) -> LetIn | Waits | None:
+    """What the desk says; None when it cannot say anything now, or when the board does not say who it is."""
+    if not report.device_id or not report.client_id:
+        return None
+    try:
+        async with asyncio.timeout(DESK_DEADLINE_S):
+            return await desk.boot(report, address)
+    except Exception as error:  # the edge towards somebody else's store: the board asks again by itself
+        log.warning("Claim desk did not answer", device_id=report.device_id, error=type(error).__name__)
+        return None
+
+
+async def _is_let_in(desk: ClaimDesk, report: DeviceReport) -> bool:
+    try:
+        async with asyncio.timeout(DESK_DEADLINE_S):
+            return await desk.is_let_in(report.device_id, report.client_id)
+    except Exception as error:  # as above
+        log.warning("Claim desk did not answer", device_id=report.device_id, error=type(error).__name__)
+        return False
+
+
+def _come_again() -> Response:
+    return Response(
+        orjson.dumps({"error": "Say who you are (Device-Id and Client-Id), or come again in a moment."}),
+        status_code=503,
+        media_type="application/json",
+        headers=_ALLOWED_FOR_BROWSERS,
+    )
 
 
 async def _read_body(request: Request) -> bytes | None:

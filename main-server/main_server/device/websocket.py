@@ -44,6 +44,7 @@ _CLOSE_CODES = {
     CloseReason.DRAINED: CloseCode.GOING_AWAY,
     CloseReason.REPLACED: CloseCode.POLICY_VIOLATION,
     CloseReason.NO_HELLO: CloseCode.POLICY_VIOLATION,
+    CloseReason.REVOKED: CloseCode.POLICY_VIOLATION,
     CloseReason.FAILED: CloseCode.INTERNAL_ERROR,
 }
 

@@ -1,1 +1,1 @@
-"""What lasts: devices, conversations and turns in SQLite or PostgreSQL. Imports contracts only."""
+"""What lasts: accounts, devices, roles, conversations and turns in SQLite or PostgreSQL. Imports contracts only."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from main_server.store.models import Device
+from main_server.store.models import Conversation, Device, DeviceToken, Turn, utc_now
+from main_server.store.paging import Paging, Rows, containing, page
 
 PAGE_ROWS = 50
 
@@ -42,3 +43,39 @@ class Devices:
         query = select(Device.chip, Device.firmware, Device.server_aec).where(Device.device_id == device_id)
         row = (await self._session.execute(query)).one_or_none()
         return None if row is None else KnownDevice(row.chip, row.firmware, row.server_aec)
+
+    async def owner_of(self, device_id: str) -> str | None:
+        """The account a device belongs to."""
+        return await self._session.scalar(select(Device.account_id).where(Device.device_id == device_id))
+
+    async def page(self, account_id: str | None, paging: Paging, search: str = "") -> Rows[Device]:
+        """Devices of an account, or of nobody, the last seen first."""
+        query = select(Device).where(Device.account_id == account_id)  # None becomes IS NULL
+        if search:
+            like = containing(search)
+            named = (column.ilike(like, escape="!") for column in (Device.name, Device.device_id, Device.board))
+            query = query.where(or_(*named))
+        return await page(self._session, query, Device.last_seen_at, Device.id, paging)
+
+    async def of_account(self, account_id: str | None, key: str) -> Device | None:
+        """The device with this key, if it is the account's."""
+        query = select(Device).where(Device.id == key, Device.account_id == account_id)
+        return (await self._session.scalars(query)).one_or_none()
+
+    async def give(self, device: Device, account_id: str) -> None:
+        """Makes a device of nobody the account's, with all it said while it was nobody's."""
+        device.account_id, device.claimed_at, device.claimed_client_id = account_id, utc_now(), device.client_id
+        for said in (
+            update(Turn).where(
+                Turn.account_id.is_(None),
+                Turn.conversation_id.in_(select(Conversation.id).where(Conversation.device_key == device.id)),
+            ),
+            update(Conversation).where(Conversation.device_key == device.id, Conversation.account_id.is_(None)),
+        ):
+            await self._session.execute(said.values(account_id=account_id).execution_options(synchronize_session=False))
+
+    async def let_go(self, device: Device) -> None:
+        """Makes a device nobody's. What was said with it stays with the account; its tokens end."""
+        await self._session.execute(delete(DeviceToken).where(DeviceToken.device_key == device.id))
+        device.account_id = device.role_id = device.claimed_at = None
+        device.name, device.tags, device.claimed_client_id = "", [], ""

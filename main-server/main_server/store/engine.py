@@ -14,13 +14,16 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from main_server.store import postgres, sqlite
-from main_server.store.errors import DatabaseUnavailable, StoreError
+from main_server.store.errors import DatabaseLocked, DatabaseUnavailable, StoreError
 
 BUSY_TIMEOUT_MS = 5_000
 """How long a statement waits for another writer."""
 
 CLOSE_S = 2.0
 """How long a server may take to let go of our connections; one that hangs must not keep us from stopping."""
+
+QUEUE_S = 10.0
+"""How long a request waits to write behind others of this process."""
 
 FILE_NAME = "zhiyin.db"
 
@@ -102,6 +105,9 @@ class Database:
         self._write_engine = engine.execution_options(**{sqlite.WRITES: True})
         self.writer = writer
         self._writer_thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        # SQLite has one writer at a time. Those of this process queue here, first come first served; left to SQLite
+        # they would poll for its lock, and one of them may find it taken again and again.
+        self._one_writes = asyncio.Lock() if sqlite.is_sqlite(url) else None
         self._closed = False
         self._reading = async_sessionmaker(engine, expire_on_commit=False)
         self._writing = async_sessionmaker(self._write_engine, expire_on_commit=False)
@@ -115,9 +121,12 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
-        """A session that commits when its block ends well and rolls back otherwise. Raises StoreError."""
+        """A session that commits when its block ends well and rolls back otherwise. Raises StoreError.
+
+        On SQLite others of this process wait meanwhile: nothing slow belongs into the block.
+        """
         with self._named_errors():
-            async with self._writing.begin() as session:
+            async with self._my_turn(QUEUE_S), self._writing.begin() as session:
                 yield session
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -126,10 +135,27 @@ class Database:
         SQLite: in one thread kept for it, with a single hop instead of several per statement (a turn costs a tenth).
         Cancelling does not stop that thread; the next `write` waits behind it.
         """
-        if self.writer is None:
-            async with self._write_engine.begin() as connection:
-                return await connection.run_sync(work)
-        return await asyncio.get_running_loop().run_in_executor(self._writer_thread, self._write_here, work)
+        async with self._my_turn():
+            if self.writer is None:
+                async with self._write_engine.begin() as connection:
+                    return await connection.run_sync(work)
+            return await asyncio.get_running_loop().run_in_executor(self._writer_thread, self._write_here, work)
+
+    @asynccontextmanager
+    async def _my_turn(self, within_s: float | None = None) -> AsyncIterator[None]:
+        """Waits until no other of this process writes. Raises DatabaseLocked after `within_s`."""
+        if self._one_writes is None:
+            yield
+            return
+        try:
+            async with asyncio.timeout(within_s):
+                await self._one_writes.acquire()
+        except TimeoutError:
+            raise DatabaseLocked("The database is busy with what came before; try again in a moment.") from None
+        try:
+            yield
+        finally:
+            self._one_writes.release()
 
     def _write_here(self, work: Callable[[Connection], T]) -> T:
         assert self.writer is not None

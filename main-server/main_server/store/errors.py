@@ -6,7 +6,8 @@ StoreError                  code, and the sentence (contracts.errors.ZhiyinError
 ├── DatabaseReadOnly        the file or its folder cannot be written
 ├── DatabaseFull            the disk, or the file's own limit, is full
 ├── NotADatabase            the file is something else, or damaged
-└── DatabaseTooNew          made by a later version of Zhiyin than this one
+├── DatabaseTooNew          made by a later version of Zhiyin than this one
+└── Taken                   a name, or a place of which there is one, is another's
 """
 
 from __future__ import annotations
@@ -54,3 +55,9 @@ class DatabaseTooNew(StoreError):
     """Made by a later version of Zhiyin than this one; an older program must not write into it."""
 
     code = "database_too_new"
+
+
+class Taken(StoreError):
+    """A name, or a place of which there is only one, is another's."""
+
+    code = "taken"

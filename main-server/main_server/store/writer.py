@@ -68,6 +68,17 @@ _lose = (
 )
 
 
+# A turn belongs to whom its conversation belongs to.
+_add_turns = insert(Turn).values(
+    {
+        column.key: select(getattr(Conversation, column.key))
+        .where(Conversation.id == bindparam("of_conversation"))
+        .scalar_subquery()
+        for column in (Turn.account_id, Turn.role_id)
+    }
+)
+
+
 class Keys:
     """Names and the keys of their rows, the most recently used `limit` of them."""
 
@@ -135,7 +146,7 @@ class Writer:
         self._new_devices += learned.new_devices
 
     async def prune(self) -> int:
-        """Deletes devices that never talked, the longest unseen, beyond those kept; how many went.
+        """Deletes devices that never talked and are nobody's, the longest unseen, beyond those kept; how many went.
 
         It looks before it writes: where few toys live it costs one short query. Raises StoreError, or what SQLAlchemy
         raises; either way it is not due again before more devices came.
@@ -143,7 +154,7 @@ class Writer:
         self._new_devices = 0
         too_many = (
             select(Device.id)
-            .where(Device.last_talk_at.is_(None))
+            .where(Device.last_talk_at.is_(None), Device.account_id.is_(None))
             .order_by(Device.last_seen_at.desc(), Device.id)
             .offset(self._kept_silent_devices)
         )
@@ -206,11 +217,18 @@ class Transaction:
         query = select(Conversation.session_id, Conversation.id).where(Conversation.session_id.in_(unknown))
         found = known | {row.session_id: row.id for row in connection.execute(query)}
         made = [
-            needed.row | {"device_key": devices[needed.device_id], "closed_reason": "", "turn_count": 0}
+            needed.row | {"device_key": devices[needed.device_id], "closed_reason": "", "turn_count": 0, "title": ""}
             for session_id, needed in self.conversations.items()
             if session_id not in found
         ]
         if made:
+            whose = select(Device.id, Device.account_id, Device.role_id).where(
+                Device.id.in_([row["device_key"] for row in made])
+            )
+            belongs = {row.id: row for row in connection.execute(whose)}
+            for row in made:  # a device that was deleted meanwhile: the insert fails, and all is tried again
+                owner = belongs.get(row["device_key"])
+                row |= {"account_id": owner and owner.account_id, "role_id": owner and owner.role_id}
             # A device has one session at a time, so an older one still open can only have been cut off. Where it is
             # about to be closed for a better reason ("replaced"), its own SessionClosed says so after this.
             connection.execute(_lose, [{"of_device": row["device_key"], "at": row["started_at"]} for row in made])
@@ -225,7 +243,7 @@ class Transaction:
             turns = [turn for turn in turns if turn["id"] not in there]
         if not turns:
             return
-        connection.execute(insert(Turn), turns)
+        connection.execute(_add_turns, [turn | {"of_conversation": turn["conversation_id"]} for turn in turns])
         more = Counter(turn["conversation_id"] for turn in turns)
         connection.execute(_count_turns, [{"key": key, "more": count} for key, count in more.items()])
 

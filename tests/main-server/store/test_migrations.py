@@ -30,13 +30,27 @@ ROWS_OF = {
         "INSERT INTO devices (id, device_id, client_id, board, chip, firmware, language, first_seen_at, last_seen_at,"
         " last_talk_at) VALUES ('d1', 'aa:bb', 'c1', 'box-3', 'esp32s3', '2.0.4', 'zh-CN',"
         " '2026-11-01 10:00:00.000000', '2026-11-02 10:00:00.000000', NULL)",
-        "INSERT INTO conversations VALUES ('k1', 'd1', 's1', '2026-11-02 10:00:00.000000', NULL, '', 1)",
+        "INSERT INTO conversations (id, device_key, session_id, started_at, ended_at, closed_reason, turn_count)"
+        " VALUES ('k1', 'd1', 's1', '2026-11-02 10:00:00.000000', NULL, '', 1)",
         "INSERT INTO turns (id, conversation_id, turn_id, started_at, trigger, user_text, reply_text, heard_text,"
         " outcome, error_code, language, emotion, recogniser, model, voice, prompt_tokens, completion_tokens, tools,"
         " silence_ms) VALUES ('t1', 'k1', 's1-1', '2026-11-02 10:00:01.000000', 'speech', '你好', '你好！', '你好！',"
         " 'completed', '', 'zh', '', 'openai', 'gpt', 'espeak', 3, 4, '[]', 240.5)",
     ],
     "0002": ["UPDATE devices SET server_aec = true WHERE id = 'd1'"],
+    "0004": [
+        "INSERT INTO accounts (id, name, rank, founder, password_hash, language, created_at, password_changed_at,"
+        " version) VALUES ('a1', 'ana', 'owner', true, '$argon2id$', '', '2026-11-03 10:00:00.000000',"
+        " '2026-11-03 10:00:00.000000', 1)",
+        "INSERT INTO settings VALUES ('registration', '\"open\"', '2026-11-03 10:00:00.000000')",
+    ],
+    "0005": [
+        "INSERT INTO roles (id, account_id, name, language, persona, greeting, speed, pitch, volume, patience,"
+        " replacements, exit_phrases, memory_policy, recording_policy, created_at, updated_at, version) VALUES"
+        " ('r1', 'a1', 'Pip', 'en', '', '', 1, 1, 1, '', '[]', '[]', '', '', '2026-11-03 10:00:00.000000',"
+        " '2026-11-03 10:00:00.000000', 1)",
+    ],
+    "0006": ["UPDATE devices SET account_id = 'a1', role_id = 'r1', name = 'Pip' WHERE id = 'd1'"],
 }
 """Rows as a database of that revision holds them; what a later revision adds is added by its own entry."""
 
@@ -71,6 +85,8 @@ async def test_a_database_of_every_revision_upgrades_with_its_rows(
         240.5,
         "2026-11-02T10:00:01+00:00",
     )
+    assert (device.account_id, device.name) == (("a1", "Pip") if revision >= "0006" else (None, ""))
+    assert (device.tags, device.version, conversation.account_id, turn.account_id) == ([], 1, None, None)
     if not stranger.is_postgres:
         assert await stranger.rows("PRAGMA foreign_key_check") == []
     assert await stranger.rows("SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
