@@ -89,7 +89,8 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self._readiness.serving()
         if self._banner:
-            print(self._banner, flush=True)  # noqa: T201  # the one thing its owner reads
+            # In one write: a log line of another thread must not land between the last word and its newline.
+            print(f"{self._banner}\n", end="", flush=True)  # noqa: T201  # the one thing its owner reads
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._readiness.draining()
