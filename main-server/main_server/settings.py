@@ -39,7 +39,10 @@ def _engine_addresses(value: str) -> str:
 def _voice_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https"):
-        return _engine_address(value)
+        try:
+            return _engine_address(value)
+        except ValueError as error:
+            raise ValueError(f"{error}; a tts-server is http://HOST:8003") from None
     if not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
         raise ValueError(
             "the address of a tts-server is http://HOST:8003 and no more; others are openai+http://HOST/v1"
@@ -49,6 +52,12 @@ def _voice_address(value: str) -> str:
 
 def _voice_addresses(value: str) -> str:
     return SEVERAL.join(_voice_address(each) for each in entries_of(value))
+
+
+def _mirror(value: str) -> str:
+    if "://" in value and not value.startswith(("http://", "https://")):
+        raise ValueError("use https://HOST/PATH, http://HOST/PATH, or a folder")
+    return value
 
 
 def _model_addresses(value: str) -> str:
@@ -120,7 +129,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="The main port: devices, OTA, console, health.")
     data_dir: Path = Field(Path("data"), description="Everything Zhiyin keeps lies under this folder.")
     models_dir: Path | None = Field(None, description="Model files for sherpa-onnx; empty = models in the data folder.")
-    models_mirror: str = Field(
+    models_mirror: Annotated[str, AfterValidator(_mirror)] = Field(
         "", description="Where `zhiyin models get` fetches from: a web address or a folder; empty = ModelScope first."
     )
     database_url: str = Field("", description="SQLAlchemy URL; empty = SQLite in the data folder.")

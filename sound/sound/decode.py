@@ -58,7 +58,8 @@ def _by_libsndfile(content: bytes, sample_rate_hz: int) -> Iterator[bytes]:
                 )
             resampler = Resampler(file.samplerate, sample_rate_hz)
             for block in file.blocks(_BLOCK_FRAMES, dtype="float32", always_2d=True):
-                mono = np.clip(np.rint(block.mean(axis=1) * 32768), -32768, 32767).astype("<i2")
+                loud = np.nan_to_num(block).clip(-1, 1).mean(axis=1)  # floats in a file may be no numbers, or huge
+                mono = np.clip(np.rint(loud * 32768), -32768, 32767).astype("<i2")
                 yield resampler.push(mono.tobytes())
             yield resampler.flush()
     except (soundfile.LibsndfileError, OSError) as error:

@@ -30,6 +30,7 @@ def test_an_empty_setting_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> No
         ("TTS", "local:"),
         ("TTS", "http://host:8003/v1"),
         ("TTS", "http://host:8003|http://"),
+        ("MODELS_MIRROR", "ftp://host/models"),
         ("LLM_URL", "host:11434"),
         ("ENDPOINTING", "fixed:0"),
         ("ENDPOINTING", "quick"),
@@ -46,6 +47,14 @@ def test_a_setting_that_cannot_be_used_is_named(name: str, value: str, monkeypat
     monkeypatch.setenv("ZHIYIN_LLM_MODEL", "any")
     monkeypatch.setenv(f"ZHIYIN_{name}", value)
     with pytest.raises(SettingsError, match=f"ZHIYIN_{name} cannot be used: .+"):
+        load_settings()
+
+
+def test_a_voice_address_without_its_scheme_is_told_how_a_tts_server_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ZHIYIN_TTS", "localhost:8003")
+    with pytest.raises(SettingsError, match=r"openai\+http://HOST/v1; a tts-server is http://HOST:8003"):
         load_settings()
 
 

@@ -62,6 +62,12 @@ def test_what_is_no_sound_is_a_sentence(content: bytes) -> None:
         decode(content, max_s=10)
 
 
+def test_samples_that_are_no_numbers_are_silence() -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.full(RATE_HZ, np.nan), RATE_HZ, format="WAV", subtype="FLOAT")
+    assert not np.frombuffer(decode(file.getvalue(), max_s=10).data, "<i2").any()
+
+
 def test_a_film_without_sound_and_too_many_channels_are_sentences() -> None:
     sink = io.BytesIO()
     with av.open(sink, "w", format="mp4") as file:

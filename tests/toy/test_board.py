@@ -221,6 +221,18 @@ async def test_a_typed_text_is_a_detect_and_is_answered() -> None:
     assert record.reply_text == "You typed 现在几点."
 
 
+async def test_a_text_typed_into_a_board_whose_button_nobody_holds_is_answered() -> None:
+    async def script(talk: ScriptedTalk) -> None:
+        await talk.expect(lambda message: message.get("state") == "detect")
+        await talk.speak(*tone_packets(2), sentence="Hello.")
+        await talk.until_closed()
+
+    async with board_against(script, mode=Mode.MANUAL) as (board, _):
+        record = await type_text(board, "hello")
+        assert record.reply_text == "Hello."
+        assert board.state is State.IDLE
+
+
 async def test_the_wake_word_comes_before_the_listening_and_a_greeting_is_heard() -> None:
     async def script(talk: ScriptedTalk) -> None:
         await talk.listen_started()

@@ -173,6 +173,8 @@ class Board:
         """A wake word was heard, or text was typed into the board: one `listen detect`."""
         if not self.open:
             await self.connect()
+        if self.mode is Mode.MANUAL and self.state is State.CONNECTING:
+            self.state = State.IDLE  # nobody holds the button, and only an idle or listening board takes an answer
         await self._send({"type": "listen", "state": "detect", "text": text})
 
     async def abort(self, reason: str = "") -> None:
