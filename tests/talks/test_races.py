@@ -79,6 +79,25 @@ def test_an_engine_that_fails_while_it_is_cancelled_says_nothing_more() -> None:
     run_virtual(talk())
 
 
+def test_a_goodbye_that_is_interrupted_keeps_the_channel_even_when_its_voice_fails_over_it() -> None:
+    async def talk() -> None:
+        voice = ScriptedVoice(pace_s=0.05, fails_when_cancelled=EngineFailed("gone", engine="x"))
+        async with Scene(ScriptedModel(["Yes."]), voice) as scene:
+            scene.session.device_event(AUTO)
+            scene.ears.hears("goodbye")
+            await asyncio.sleep(0.22)  # in the middle of its sound being made
+            scene.session.device_event(Abort())
+            await asyncio.sleep(5)
+            assert [turn.outcome for turn in scene.turns] == [Outcome.INTERRUPTED]
+            assert scene.toy.closed_for is None
+            scene.session.device_event(AUTO)
+            scene.ears.hears("are you still there")
+            await asyncio.sleep(5)
+            assert scene.turns[-1].user_text == "are you still there"
+
+    run_virtual(talk())
+
+
 def test_a_turn_aborted_before_its_first_step_is_still_told_and_remembered() -> None:
     async def talk() -> None:
         model = ScriptedModel(["never", "Yes."])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from contracts.audio import OpusPacket
 from contracts.errors import EngineFailed
-from contracts.events import DraftResult, EventSink, Stage
+from contracts.events import DraftResult, EventSink, Outcome, Stage
 from contracts.hearing import (
     Hearing,
     HearingEvent,
@@ -370,7 +370,7 @@ class Session:
                 self._turn_over()
             self._hear().expect(expected_answer(turn.reply.playback.heard_text()))
             self._settle()
-        if last is not None:
+        if last is not None and turn.outcome is not Outcome.INTERRUPTED:  # a failing engine may swallow the cancelling
             self._close(last)
 
     async def _stop_turn(self) -> None:
