@@ -62,6 +62,7 @@ class WorkerLink:
 
     async def _connected(self) -> LoopbackClient:
         if self._keeping is None and not self._closed:
+            self._problem = "it does not answer"
             self._keeping = asyncio.create_task(self._keep(), name=f"link to {self._host}:{self._port}")
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):

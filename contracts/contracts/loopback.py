@@ -214,7 +214,7 @@ class LoopbackClient:
         try:
             async with asyncio.timeout(timeout_s):
                 reader, writer = await asyncio.open_connection(host, port)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # the last: a name that can be no host's
             raise EngineUnavailable(f"The {engine} process does not answer.", engine=engine) from error
         writer.write(encode({"token": token}))
         return cls(reader, writer, engine, lost)

@@ -11,6 +11,7 @@ import pytest
 
 from asr_worker.client import WorkerDeadlines
 from asr_worker.engines.worker import LinkedTranscriber
+from asr_worker.link import WorkerLink
 from asr_worker.working import MAX_JOBS
 from contracts import jobs
 from contracts.audio import Pcm
@@ -138,6 +139,14 @@ async def test_a_wrong_token_is_a_sentence_that_says_what_to_set() -> None:
         with pytest.raises(EngineUnavailable):
             await worker.warm()
         await until(lambda: "ZHIYIN_INTERNAL_TOKEN" in worker.link.problem)
+
+
+async def test_a_host_that_can_be_none_is_a_worker_that_does_not_answer() -> None:
+    link = WorkerLink("no..host", 1, "token")
+    for _ in range(2):
+        with pytest.raises(EngineUnavailable, match=r"no\.\.host:1: it cannot be reached"):
+            await link.start()
+    await link.close()
 
 
 async def test_a_worker_without_a_token_lets_nobody_in() -> None:
