@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from contracts.audio import OpusPacket
 from contracts.errors import EngineFailed
@@ -230,6 +232,39 @@ def test_a_turn_that_ends_slowly_does_not_write_into_the_next_ones_history() -> 
             await asyncio.sleep(30)
         said = [message.text for message in model.histories[-1] if message.author is not Author.SYSTEM]
         assert said[0] == "first" and said[1].startswith("one") and said[2] == "second"
+
+    run_virtual(talk())
+
+
+class StubbornVoice(ScriptedVoice):
+    """Its second text is never made, and takes four seconds to be given up."""
+
+    async def speak(self, text: str) -> AsyncIterator[bytes]:
+        if len(self.spoken) != 1:
+            async with aclosing(super().speak(text)) as packets:  # type: ignore[type-var]  # a generator
+                async for packet in packets:
+                    yield packet
+            return
+        self.spoken.append(text)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            self.closed += 1
+            await asyncio.sleep(4)
+
+
+def test_a_turn_that_ends_slowly_does_not_tell_the_ears_what_it_had_asked() -> None:
+    async def talk() -> None:
+        model = ScriptedModel(["Do you like dogs? I do not know what else to say.", "Gone."])
+        async with Scene(model, StubbornVoice()) as scene:
+            scene.session.device_event(AUTO)
+            scene.ears.hears("first")
+            await asyncio.sleep(1.5)
+            scene.session.device_event(AUTO)
+            scene.ears.hears("second")
+            await asyncio.sleep(30)
+            assert [turn.heard_text for turn in scene.turns] == ["Gone.", "Do you like dogs?"]  # as they ended
+            assert scene.ears.expecting == ""
 
     run_virtual(talk())
 

@@ -366,10 +366,10 @@ class Session:
         try:
             await turn.take_turn()
         finally:
-            if self._turn is turn:
+            if self._turn is turn:  # else it took too long to stop, and the talk has gone on without it
                 self._turn_over()
-            self._hear().expect(expected_answer(turn.reply.playback.heard_text()))
-            self._settle()
+                self._hear().expect(expected_answer(turn.reply.playback.heard_text()))
+                self._settle()
         if last is not None and turn.outcome is not Outcome.INTERRUPTED:  # a failing engine may swallow the cancelling
             self._close(last)
 
