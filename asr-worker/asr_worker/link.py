@@ -116,7 +116,10 @@ class WorkerLink:
                 await client.request(jobs.HELLO)
         except EngineBusy:
             return True  # it said so
-        except (EngineError, TimeoutError):
+        except EngineError:
+            # A worker that is being stopped refuses this, too, and still answers what it has.
+            return client is self._client and not client.lost
+        except TimeoutError:
             return False
         return True
 

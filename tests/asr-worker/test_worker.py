@@ -126,6 +126,20 @@ async def test_a_worker_that_is_stopped_answers_what_it_has_and_takes_nothing_ne
         await stopping
 
 
+async def test_a_look_at_a_worker_that_is_being_stopped_breaks_off_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asr_worker.link.PING_S", 0.02)
+    hold = asyncio.Event()
+    engine = ScriptedTranscriber(Line(hold=hold))
+    async with worker_home(engine) as home, caller(home) as worker:
+        job = asyncio.create_task(worker.transcribe(SOUND, REQUEST))
+        await until(lambda: engine.running == 1)
+        stopping = asyncio.create_task(home.stop())
+        await asyncio.sleep(0.3)  # for several looks, which are refused
+        hold.set()
+        assert (await job).text == "what time is it"
+        await stopping
+
+
 async def test_an_engines_failure_keeps_its_kind_on_the_way() -> None:
     for error in (EngineTimeout("late", engine="x"), EngineFailed("bad", engine="x", code="odd")):
         async with worker_home(ScriptedTranscriber(Line(error=error))) as home, caller(home) as worker:
