@@ -62,6 +62,7 @@ class WorkerLink:
 
     async def _connected(self) -> LoopbackClient:
         if self._keeping is None and not self._closed:
+            self._problem = "it does not answer"
             self._keeping = asyncio.create_task(self._keep(), name=f"link to {self._host}:{self._port}")
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
@@ -115,7 +116,10 @@ class WorkerLink:
                 await client.request(jobs.HELLO)
         except EngineBusy:
             return True  # it said so
-        except (EngineError, TimeoutError):
+        except EngineError:
+            # A worker that is being stopped refuses this, too, and still answers what it has.
+            return client is self._client and not client.lost
+        except TimeoutError:
             return False
         return True
 

@@ -49,6 +49,9 @@ MAX_CONNECTIONS = 256
 """One more is closed at once."""
 
 HELLO_TIMEOUT_S = 5.0
+MAX_HELLO_BYTES = 4 * 1024
+"""Of a caller's first frame: nobody who has shown no token may fill the memory."""
+
 LOOPBACK = "127.0.0.1"
 TOKEN_REFUSED = "token_refused"
 
@@ -145,7 +148,7 @@ class LoopbackServer:
     async def _knows_token(self, reader: asyncio.StreamReader) -> bool:
         try:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
-                header, _ = await _read(reader)
+                header, _ = await _read(reader, MAX_HELLO_BYTES)
         except TimeoutError:
             return False
         return bool(self._token) and hmac.compare_digest(str(header.get("token", "")).encode(), self._token.encode())
@@ -211,7 +214,7 @@ class LoopbackClient:
         try:
             async with asyncio.timeout(timeout_s):
                 reader, writer = await asyncio.open_connection(host, port)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # the last: a name that can be no host's
             raise EngineUnavailable(f"The {engine} process does not answer.", engine=engine) from error
         writer.write(encode({"token": token}))
         return cls(reader, writer, engine, lost)
@@ -355,9 +358,9 @@ def _wake(frames: asyncio.Queue[Frame | None]) -> None:
         frames.put_nowait(None)
 
 
-async def _read(reader: asyncio.StreamReader) -> tuple[dict[str, Any], bytes]:
+async def _read(reader: asyncio.StreamReader, most_bytes: int = MAX_FRAME_BYTES) -> tuple[dict[str, Any], bytes]:
     header_bytes, body_bytes = _LENGTHS.unpack(await reader.readexactly(_LENGTHS.size))
-    if header_bytes + body_bytes > MAX_FRAME_BYTES:
+    if header_bytes + body_bytes > most_bytes:
         raise BrokenFrame("too long")
     text = await reader.readexactly(header_bytes)
     body = await reader.readexactly(body_bytes)

@@ -126,6 +126,8 @@ class RemoteHearing:
                 self._trouble(f"it does not speak as we do ({error})")
             except TimeoutError:
                 self._trouble("it does not answer")
+            except UnicodeError:
+                self._trouble("its host's name cannot be one")
             except (OSError, WebSocketException) as error:
                 self._trouble(str(error).rstrip(".") or type(error).__name__)
             if loop.time() - began_s > LONGEST_RETRY_S:

@@ -76,8 +76,25 @@ def for_session(engine: Engine) -> Engine:
 
 def expose(engine: object, readiness: Readiness, metrics: Metrics) -> None:
     """Puts the engines of a list into /ready while they are left alone, and their breakers into the metrics."""
-    if not isinstance(engine, FailoverModel | FailoverSynthesizer | FailoverTranscriber):
+    line = _tell_who_is_out(engine, readiness)
+    if line is None:
         return
+    for entry in line.entries:
+        metrics.register_breaker(line.port, entry.name, _state_of(entry.breaker))
+
+
+def watch(chosen: Chosen[Transcriber], readiness: Readiness) -> None:
+    """Puts into /ready what is missing of a recogniser: its files, the worker that it is at, or one of several."""
+    readiness.note("recogniser files", chosen.problem)
+    _tell_who_is_out(chosen.engine, readiness)
+    if isinstance(chosen.engine, LinkedTranscriber):
+        readiness.add("speech worker", chosen.engine.check)
+
+
+def _tell_who_is_out(engine: object, readiness: Readiness) -> Line[Any] | None:
+    """The line of a list, whose changes /ready tells from now on; None for a single engine."""
+    if not isinstance(engine, FailoverModel | FailoverSynthesizer | FailoverTranscriber):
+        return None
     line: Line[Any] = engine.line
 
     def note() -> None:
@@ -85,15 +102,7 @@ def expose(engine: object, readiness: Readiness, metrics: Metrics) -> None:
             readiness.note(f"{line.port} {name}", sentence)
 
     line.watch(note)
-    for entry in line.entries:
-        metrics.register_breaker(line.port, entry.name, _state_of(entry.breaker))
-
-
-def watch(chosen: Chosen[Transcriber], readiness: Readiness) -> None:
-    """Puts into /ready what is missing of a recogniser: its files, or the worker that it is at."""
-    readiness.note("recogniser files", chosen.problem)
-    if isinstance(chosen.engine, LinkedTranscriber):
-        readiness.add("speech worker", chosen.engine.check)
+    return line
 
 
 def _state_of(breaker: Any) -> Callable[[], float]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from contracts.errors import EngineBusy, EngineError, EngineTimeout, ZhiyinError
@@ -56,6 +57,10 @@ def answer_problems(app: FastAPI, docs: str, count: Callable[[Request], None] = 
         assert isinstance(error, HTTPException)
         return Problem(error.status_code, "not_found", f"There is no such route: {docs} lists them.").response()
 
+    async def caller_left(request: Request, left: Exception) -> Response:
+        return Problem(499, "caller_left", "The caller has left.").response()
+
     app.add_exception_handler(Problem, problem_response)
+    app.add_exception_handler(ClientDisconnect, caller_left)  # in mid-upload: nobody's fault, and nobody is there
     for status in (404, 405):
         app.add_exception_handler(status, no_such_thing)

@@ -216,6 +216,23 @@ async def test_a_caller_that_leaves_stops_the_engine() -> None:
         assert service.engine.opened[0].cancelled == 1
 
 
+async def test_a_caller_that_leaves_in_mid_upload_is_no_fault_of_ours(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(transcriptions, "MAX_AT_ONCE", 1)
+    async with Service(Line("yes")) as service:
+        _, writer = await asyncio.open_connection("127.0.0.1", service.home.port)
+        head = "POST /v1/audio/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n"
+        writer.write(f"{head}Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n".encode())
+        await writer.drain()
+        while (await service.ask(b"x")).status_code != 429:  # its upload has a place
+            await asyncio.sleep(0.005)
+        writer.transport.abort()
+        while (await service.ask(recording(SAID, "wav"))).status_code == 429:
+            await asyncio.sleep(0.005)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_the_token_is_wanted_where_it_is_needed() -> None:
     async with Service(token="secret") as service:
         for headers in ({}, {"Authorization": "Bearer wrong"}):

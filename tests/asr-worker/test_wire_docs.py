@@ -12,7 +12,7 @@ from asr_worker.working import MAX_JOBS
 from contracts import jobs
 from contracts.audio import Pcm
 from contracts.errors import EngineBusy, EngineFailed, EngineTimeout, EngineUnavailable
-from contracts.loopback import MAX_CONNECTIONS, MAX_FRAME_BYTES, MAX_REQUESTS, TOKEN_REFUSED
+from contracts.loopback import MAX_CONNECTIONS, MAX_FRAME_BYTES, MAX_HELLO_BYTES, MAX_REQUESTS, TOKEN_REFUSED
 from contracts.transcription import Transcript, Voiceprint
 
 PAGE = (Path(__file__).parents[2] / "docs/wire-jobs.md").read_text(encoding="utf-8")
@@ -49,6 +49,7 @@ def test_every_limit_is_documented() -> None:
     text = " ".join(PAGE.split())
     for limit in (
         f"{MAX_FRAME_BYTES} bytes at most",
+        f"first frame, {MAX_HELLO_BYTES} bytes at most",
         f"at once, {MAX_REQUESTS} at most",
         f"{MAX_CONNECTIONS} connections at most",
         f"{jobs.RATES_HZ[0]} to {jobs.RATES_HZ[-1]}",

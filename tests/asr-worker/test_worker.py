@@ -11,6 +11,7 @@ import pytest
 
 from asr_worker.client import WorkerDeadlines
 from asr_worker.engines.worker import LinkedTranscriber
+from asr_worker.link import WorkerLink
 from asr_worker.working import MAX_JOBS
 from contracts import jobs
 from contracts.audio import Pcm
@@ -125,6 +126,20 @@ async def test_a_worker_that_is_stopped_answers_what_it_has_and_takes_nothing_ne
         await stopping
 
 
+async def test_a_look_at_a_worker_that_is_being_stopped_breaks_off_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asr_worker.link.PING_S", 0.02)
+    hold = asyncio.Event()
+    engine = ScriptedTranscriber(Line(hold=hold))
+    async with worker_home(engine) as home, caller(home) as worker:
+        job = asyncio.create_task(worker.transcribe(SOUND, REQUEST))
+        await until(lambda: engine.running == 1)
+        stopping = asyncio.create_task(home.stop())
+        await asyncio.sleep(0.3)  # for several looks, which are refused
+        hold.set()
+        assert (await job).text == "what time is it"
+        await stopping
+
+
 async def test_an_engines_failure_keeps_its_kind_on_the_way() -> None:
     for error in (EngineTimeout("late", engine="x"), EngineFailed("bad", engine="x", code="odd")):
         async with worker_home(ScriptedTranscriber(Line(error=error))) as home, caller(home) as worker:
@@ -138,6 +153,14 @@ async def test_a_wrong_token_is_a_sentence_that_says_what_to_set() -> None:
         with pytest.raises(EngineUnavailable):
             await worker.warm()
         await until(lambda: "ZHIYIN_INTERNAL_TOKEN" in worker.link.problem)
+
+
+async def test_a_host_that_can_be_none_is_a_worker_that_does_not_answer() -> None:
+    link = WorkerLink("no..host", 1, "token")
+    for _ in range(2):
+        with pytest.raises(EngineUnavailable, match=r"no\.\.host:1: it cannot be reached"):
+            await link.start()
+    await link.close()
 
 
 async def test_a_worker_without_a_token_lets_nobody_in() -> None:

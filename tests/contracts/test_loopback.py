@@ -12,6 +12,7 @@ from contracts import loopback
 from contracts.errors import EngineBusy, EngineFailed, EngineUnavailable
 from contracts.loopback import (
     MAX_FRAME_BYTES,
+    MAX_HELLO_BYTES,
     MAX_REQUESTS,
     MAX_UNREAD_FRAMES,
     Answer,
@@ -152,6 +153,14 @@ async def test_a_wrong_token_gets_no_answer(port):
         await client.request("echo")
     assert client.lost and client.token_refused
     await client.close()
+
+
+async def test_who_has_not_shown_the_token_cannot_send_much(port, client):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(struct.pack(">II", 20, MAX_HELLO_BYTES))  # and no more: the length alone is refused
+    assert await _rest(reader) == b""  # not even the answer to a wrong token, which would come once it is read
+    writer.close()
+    await client.request("echo")
 
 
 async def test_one_connection_too_many_is_closed_and_the_others_go_on(port, client, monkeypatch):

@@ -242,6 +242,15 @@ async def test_the_token_is_asked_of_whoever_is_not_on_this_machine(impatient: N
         await server.stop()
 
 
+async def test_a_host_that_can_be_none_is_a_sentence_and_apologies(impatient: None) -> None:
+    async with calling("ws://no..host:1/hearing") as hearing:
+        told = Told()
+        session = await hearing.open(REQUEST, told)
+        session.listen(ListenMode.MANUAL)
+        await told.until(HearingFailed)
+        assert "host's name cannot be one" in hearing.problem
+
+
 async def test_a_recogniser_that_is_not_there_is_refused_by_name() -> None:
     async with hearing_home(ScriptedTranscriber()) as server, calling(server.url) as hearing:
         with pytest.raises(EngineUnavailable, match="no recogniser 'whale'"):

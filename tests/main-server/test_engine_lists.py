@@ -132,6 +132,20 @@ async def test_who_is_out_and_who_serves_is_in_ready_and_in_the_metrics_until_it
     assert (state("openai"), state("offline")) == (0, 0)
 
 
+async def test_the_ears_as_a_program_of_their_own_tell_in_ready_which_recogniser_is_out() -> None:
+    settings = load_settings(asr="openai+http://127.0.0.1:1/v1|openai+http://127.0.0.1:9/v1", asr_model="a|b")
+    readiness, chosen = Readiness(), engine_lists.recogniser(settings)
+    readiness.serving()
+    engine_lists.watch(chosen, readiness)
+    assert (await readiness.verdict()).degraded == ()
+    with pytest.raises(EngineUnavailable):
+        await chosen.engine.warm()
+    first, second = (await readiness.verdict()).degraded
+    assert first.startswith("recogniser: openai is out, there is no other left. No recogniser can be reached at 127.")
+    assert second.startswith("recogniser: openai_2 is out, ")
+    await chosen.engine.close()
+
+
 def test_the_deadlines_of_each_stage_are_documented_as_they_are() -> None:
     page = (Path(__file__).parents[2] / "docs/settings.md").read_text(encoding="utf-8")
     ears, child, model, voice = EarsDeadlines(), WorkerDeadlines(), ModelDeadlines(), VoiceDeadlines()

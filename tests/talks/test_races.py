@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 from contracts.audio import OpusPacket
 from contracts.errors import EngineFailed
@@ -75,6 +77,25 @@ def test_an_engine_that_fails_while_it_is_cancelled_says_nothing_more() -> None:
         assert scene.toy.kinds()[-1] == "tts stop" and scene.toy.kinds().count("tts stop") == 1
         assert [turn.outcome for turn in scene.turns] == [Outcome.INTERRUPTED]
         assert scene.spare_voice.spoken == []
+
+    run_virtual(talk())
+
+
+def test_a_goodbye_that_is_interrupted_keeps_the_channel_even_when_its_voice_fails_over_it() -> None:
+    async def talk() -> None:
+        voice = ScriptedVoice(pace_s=0.05, fails_when_cancelled=EngineFailed("gone", engine="x"))
+        async with Scene(ScriptedModel(["Yes."]), voice) as scene:
+            scene.session.device_event(AUTO)
+            scene.ears.hears("goodbye")
+            await asyncio.sleep(0.22)  # in the middle of its sound being made
+            scene.session.device_event(Abort())
+            await asyncio.sleep(5)
+            assert [turn.outcome for turn in scene.turns] == [Outcome.INTERRUPTED]
+            assert scene.toy.closed_for is None
+            scene.session.device_event(AUTO)
+            scene.ears.hears("are you still there")
+            await asyncio.sleep(5)
+            assert scene.turns[-1].user_text == "are you still there"
 
     run_virtual(talk())
 
@@ -211,6 +232,39 @@ def test_a_turn_that_ends_slowly_does_not_write_into_the_next_ones_history() -> 
             await asyncio.sleep(30)
         said = [message.text for message in model.histories[-1] if message.author is not Author.SYSTEM]
         assert said[0] == "first" and said[1].startswith("one") and said[2] == "second"
+
+    run_virtual(talk())
+
+
+class StubbornVoice(ScriptedVoice):
+    """Its second text is never made, and takes four seconds to be given up."""
+
+    async def speak(self, text: str) -> AsyncIterator[bytes]:
+        if len(self.spoken) != 1:
+            async with aclosing(super().speak(text)) as packets:  # type: ignore[type-var]  # a generator
+                async for packet in packets:
+                    yield packet
+            return
+        self.spoken.append(text)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            self.closed += 1
+            await asyncio.sleep(4)
+
+
+def test_a_turn_that_ends_slowly_does_not_tell_the_ears_what_it_had_asked() -> None:
+    async def talk() -> None:
+        model = ScriptedModel(["Do you like dogs? I do not know what else to say.", "Gone."])
+        async with Scene(model, StubbornVoice()) as scene:
+            scene.session.device_event(AUTO)
+            scene.ears.hears("first")
+            await asyncio.sleep(1.5)
+            scene.session.device_event(AUTO)
+            scene.ears.hears("second")
+            await asyncio.sleep(30)
+            assert [turn.heard_text for turn in scene.turns] == ["Gone.", "Do you like dogs?"]  # as they ended
+            assert scene.ears.expecting == ""
 
     run_virtual(talk())
 

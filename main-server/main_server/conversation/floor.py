@@ -36,10 +36,12 @@ class Floor:
         turn.begin()
         self._task = asyncio.create_task(running, name=f"turn {turn.turn_id}")
 
-    def left_by(self, turn: Turn) -> None:
-        """This turn has ended; perhaps another one has the floor by now."""
-        if self.turn is turn:
+    def left_by(self, turn: Turn) -> bool:
+        """This turn has ended. False when another one has the floor by now, or nobody waited for its end."""
+        had_it = self.turn is turn
+        if had_it:
             self._free()
+        return had_it
 
     def hush(self) -> None:
         """No more sound of the turn under way, if there is one; it is stopped later."""

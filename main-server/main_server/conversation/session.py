@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from contracts.audio import OpusPacket
 from contracts.errors import EngineFailed
-from contracts.events import DraftResult, EventSink, Stage
+from contracts.events import DraftResult, EventSink, Outcome, Stage
 from contracts.hearing import (
     Hearing,
     HearingEvent,
@@ -352,10 +352,10 @@ class Session:
         try:
             await turn.take_turn()
         finally:
-            self._floor.left_by(turn)
-            self._hear().expect(expected_answer(turn.reply.playback.heard_text()))
-            self._settle()
-        if last is not None:
+            if self._floor.left_by(turn):  # else it took too long to stop, and the talk has gone on without it
+                self._hear().expect(expected_answer(turn.reply.playback.heard_text()))
+                self._settle()
+        if last is not None and turn.outcome is not Outcome.INTERRUPTED:  # a failing engine may swallow the cancelling
             self._close(last)
 
     def _turn_over(self) -> None:
