@@ -17,7 +17,7 @@ from asr_server.hearing import LocalHearing
 from asr_server.voice_activity import SileroModel
 from bench.pauses import FRAME_MS, Clip, clips, human_clips, scripts
 from contracts.audio import OpusFormat, OpusPacket
-from contracts.hearing import HearingEvent, ListenMode, OpenHearing, Patience, Utterance
+from contracts.hearing import HearingEvent, ListenMode, OpenHearing, Patience, Pause, Utterance
 from contracts.transcription import Transcript, TranscriptionRequest
 
 RECOGNISER_MS = 100
@@ -34,13 +34,18 @@ WAYS = (
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """When the word was taken, in ms after the true end of speech. `early`: with words still to come."""
+    """When the word was taken, in ms after the true end of speech. `early`: with words still to come.
+
+    `asked_ms`: when the recogniser was asked for a text before. `pauses`: how many were told that are worth a draft.
+    """
 
     clip: Clip
     after_ms: float
     early: bool
     text: str
     utterance: Utterance
+    asked_ms: tuple[float, ...]
+    pauses: int
 
 
 @dataclass(slots=True)
@@ -73,6 +78,8 @@ class ScriptedRecogniser:
     name: str = "scripted"
     _known: dict[float, Transcript] = field(default_factory=dict)
     _fed_ms: float = 0.0
+    asked_ms: list[float] = field(default_factory=list)
+    """When it was asked for the text of a pause."""
 
     def open(self, request: TranscriptionRequest) -> ScriptedRecogniser:
         return self
@@ -81,14 +88,15 @@ class ScriptedRecogniser:
         self._fed_ms = self.heard_ms()
 
     async def peek(self) -> Transcript:
+        self.asked_ms.append(self.clock.now_ms)
+        return await self.finish()
+
+    async def finish(self) -> Transcript:
         fed_ms = self._fed_ms
         if fed_ms not in self._known:
             await self.clock.sleep(RECOGNISER_MS)
             self._known[fed_ms] = Transcript(self.clip.heard_by(fed_ms), self.clip.script.language)
         return self._known[fed_ms]
-
-    async def finish(self) -> Transcript:
-        return await self.peek()
 
     async def warm(self) -> None: ...
 
@@ -120,7 +128,9 @@ async def take(
             for event in told:
                 if isinstance(event, Utterance):
                     after_ms = clock.now_ms - clip.true_end_ms
-                    return Taken(clip, after_ms, after_ms < 0, event.text, event)
+                    pauses = sum(isinstance(one, Pause) and not one.unfinished for one in told)
+                    asked_ms = tuple(at_ms - clip.true_end_ms for at_ms in recogniser.asked_ms)
+                    return Taken(clip, after_ms, after_ms < 0, event.text, event, asked_ms, pauses)
     finally:
         await session.close()
     return None
@@ -144,8 +154,9 @@ def main() -> None:
     model = SileroModel()
     kinds = list(Counter(clip.script.kind for clip in heard).items())
     print(f"{len(heard)} utterances: " + ", ".join(f"{count} {kind}" for kind, count in kinds))
-    print("| endpointing | median ms | p95 ms | early cuts | " + " | ".join(kind for kind, _ in kinds) + " | missed |")
-    print("|---|--:|--:|--:|" + "--:|" * len(kinds) + "--:|")
+    print("| endpointing | median ms | p95 ms | early cuts | " + " | ".join(kind for kind, _ in kinds) + " | missed "
+          "| asked median ms | p95 ms | questions per turn | drafts per turn |")  # fmt: skip
+    print("|---|--:|--:|--:|" + "--:|" * len(kinds) + "--:|--:|--:|--:|--:|")
     for endpointing, patience in WAYS:
         taken = take_all(heard, model, endpointing, patience)
         print(row(endpointing, patience, taken, kinds))
@@ -156,6 +167,8 @@ def main() -> None:
 def row(endpointing: str, patience: Patience, taken: Sequence[Taken | None], kinds: Sequence[tuple[str, int]]) -> str:
     after = sorted(one.after_ms for one in taken if one is not None and not one.early)
     early = Counter(one.clip.script.kind for one in taken if one is not None and one.early)
+    whole = [one for one in taken if one is not None and not one.early]
+    asked = sorted(max(one.asked_ms, default=one.after_ms) for one in whole)
     name = f"{endpointing}, {patience}" if endpointing == "adaptive" else endpointing
     cells = [
         name,
@@ -164,6 +177,10 @@ def row(endpointing: str, patience: Patience, taken: Sequence[Taken | None], kin
         f"{100 * early.total() / len(taken):.1f} %",
         *(str(early[kind]) for kind, _ in kinds),
         str(taken.count(None)),
+        f"{percentile(asked, 0.5):.0f}",
+        f"{percentile(asked, 0.95):.0f}",
+        f"{sum(len(one.asked_ms) for one in whole) / len(whole):.2f}",
+        f"{sum(one.pauses for one in whole) / len(whole):.2f}",
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -2,6 +2,7 @@
 
 Silero says whether there is speech, energy says where it stopped: the probability stays high for 16-92 ms after the
 voice has gone, so silence is counted from the last voiced 10 ms piece, once Silero agrees that it is silence.
+Only the question for the text does not wait for Silero (Hushed): it commits to nothing.
 
     IDLE --2 windows of speech--> SPEAKING --60 ms quiet--> PAUSED --enough silence--> Commit, IDLE
                                      ^---2 windows of speech---'   (Resumed, the next revision)
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from asr_server.completeness import Completeness
+from asr_server.hush import Hush
 from asr_server.patience import Rhythm, Thresholds
 from asr_server.voicing import PIECE_SAMPLES, WINDOW_SAMPLES, Voicing
 from contracts.audio import HEARING_RATE_HZ
@@ -48,11 +50,29 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Hushed:
+    """The voice fell silent, by its energy: the text may be asked for. Most often a Paused follows, or else Stirred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stirred:
+    """The voice was not done: the question of Hushed is void. `resumed`: its text was told; this is a new revision."""
+
+    revision: int
+    sample: int
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Paused:
-    """Speech stopped at `end_sample`; worth a transcription, commits to nothing."""
+    """Speech stopped at `end_sample`; worth a transcription, commits to nothing.
+
+    `asked`: it was Hushed before, and the question that was asked then had all of the speech.
+    """
 
     end_sample: int
     revision: int
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +105,7 @@ class NoSpeech:
     end_sample: int
 
 
-Decision = Started | Paused | Resumed | Commit | NoSpeech
+Decision = Started | Hushed | Stirred | Paused | Resumed | Commit | NoSpeech
 
 
 class _State(Enum):
@@ -104,6 +124,7 @@ class Endpointing:
         self._pause_ms = pause_ms
         self._voicing = Voicing()
         self._rhythm = Rhythm()
+        self._hush = Hush(pause_ms)
         self.begin(ListenMode.AUTO, 0)
 
     def begin(self, mode: ListenMode, at_sample: int) -> None:
@@ -133,6 +154,22 @@ class Endpointing:
         return self._revision
 
     @property
+    def quiet(self) -> bool:
+        """Nobody has spoken for the length of a pause, as far as is known: a text is worth telling."""
+        if self._state is _State.PAUSED:
+            return self._run == 0
+        return self._state is _State.SPEAKING and self._hush.settled(self._end, self._voicing.count)
+
+    @property
+    def paused(self) -> bool:
+        """Silero agrees that speech has stopped, for now."""
+        return self._state is _State.PAUSED
+
+    def told(self) -> None:
+        """Somebody acts on the text of this quiet: if speech goes on, that is the next revision."""
+        self._told = True
+
+    @property
     def idle(self) -> bool:
         """No utterance is open."""
         return self._state is _State.IDLE
@@ -151,14 +188,18 @@ class Endpointing:
         if self._voicing.count < arrived:
             self._add_until(arrived, levels)
             self._weigh(decisions)
+        if self._state is _State.SPEAKING:
+            self._listen_for_hush(decisions)
         return decisions
 
     def understood(self, revision: int, completeness: Completeness) -> list[Decision]:
         """The text of a pause is here, and silence may have lasted long enough for it. Ignored once speech resumed."""
         decisions: list[Decision] = []
-        if self._state is _State.PAUSED and revision == self._revision:
+        asked = self._state is _State.PAUSED or self._hush.asked_at is not None
+        if asked and revision == self._revision:
             self._completeness = completeness
-            self._weigh(decisions)
+            if self._state is _State.PAUSED:
+                self._weigh(decisions)
         return decisions
 
     def release(self) -> list[Decision]:
@@ -185,6 +226,8 @@ class Endpointing:
         self._revision = 1
         self._completeness = None
         self._voicing.forget_speaker()
+        self._hush.begin()
+        self._told = False  # the text of the hush that is on
 
     def _add_until(self, count: int, levels: Iterator[float]) -> None:
         while self._voicing.count < count:
@@ -248,6 +291,8 @@ class Endpointing:
         self._state = _State.SPEAKING
         self._revision += 1
         self._completeness = None
+        self._hush.over()
+        self._told = False
         self._speech_end = self._voicing.count
         self._run = 0
         resumed = max(self._end, self._voicing.start_of(self._run_from))
@@ -261,9 +306,10 @@ class Endpointing:
         if self._state is _State.SPEAKING:
             self._find_end()
             if self._silent and self._silence_ms >= self._pause_ms:
+                self._stir(decisions)
                 self._state = _State.PAUSED
                 self._run = 0
-                decisions.append(Paused(self._sample(self._end), self._revision))
+                decisions.append(Paused(self._sample(self._end), self._revision, self._hush.asked_at is not None))
         if self._state is _State.PAUSED and self._silent and self._silence_ms >= self._needed_ms:
             by_text = self._mode is not ListenMode.MANUAL and not self._thresholds.fixed
             complete = by_text and self._completeness is Completeness.COMPLETE
@@ -274,6 +320,22 @@ class Endpointing:
                 self._await_speech()
             else:
                 self._finish(CommitReason.TOO_LONG, decisions)
+
+    def _listen_for_hush(self, decisions: list[Decision]) -> None:
+        now = self._voicing.count
+        self._stir(decisions)
+        enough = self._voiced * _PIECE_MS >= MIN_VOICED_MS
+        if enough and self._voicing.is_hushed(self._end, now) and self._hush.asks(self._end, now):
+            decisions.append(Hushed())
+
+    def _stir(self, decisions: list[Decision]) -> None:
+        """What Silero judges later, or what is loud again, belongs to the speech that was asked about."""
+        end = self._voicing.count if self._voicing.voiced_between(self._end, self._voicing.count) else self._end
+        if self._hush.stirs(end):
+            self._completeness = None
+            resumed, self._told = self._told, False
+            self._revision += resumed
+            decisions.append(Stirred(self._revision, self._sample(end), resumed))
 
     def _find_end(self) -> None:
         self._end = self._voicing.end_of(self._speech_end, max(self._start, self._sure))

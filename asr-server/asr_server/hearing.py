@@ -12,11 +12,13 @@ from typing import Protocol
 
 from asr_server.completeness import Completeness, completeness
 from asr_server.echo import Echo, echo_of
-from asr_server.endpointing import Commit, Decision, Endpointing, NoSpeech, Paused, Resumed, Started
+from asr_server.endpointing import Commit, Decision, Endpointing, Hushed, NoSpeech, Paused, Resumed, Started, Stirred
+from asr_server.kept_sound import KeptSound
 from asr_server.loudness import Loudness
 from asr_server.overhearing import Overhearing
 from asr_server.patience import Thresholds
 from asr_server.scribe import Outcome, Scribe
+from asr_server.texts import pause_of, utterance_of
 from asr_server.turn_listening import TurnListening
 from asr_server.turn_model import TurnModel, with_sound
 from asr_server.voice_activity import SileroModel, VoiceActivity
@@ -25,7 +27,6 @@ from contracts.hearing import (
     Deliver,
     HearingEvent,
     HearingFailed,
-    HearingTimings,
     ListenMode,
     NothingHeard,
     OpenHearing,
@@ -33,7 +34,6 @@ from contracts.hearing import (
     Pause,
     SpeechResumed,
     SpeechStarted,
-    Utterance,
 )
 from contracts.transcription import Transcriber, TranscriptionRequest
 from sound.opus import OpusDecoder, OpusError, packet_duration_ms
@@ -130,6 +130,9 @@ class LocalHearingSession:
         self._turn_listening = TurnListening(turn_model, self._on_opinion)
         self._opinion: float | None = None  # the turn model's, of the present pause
         self._by_text: Completeness | None = None  # the verdict on its text
+        self._question = 0  # numbers what the recogniser is asked of pauses
+        self._early = self._wordless = False  # it was asked before the pause; it knew no word then
+        self._untold: Pause | None = None  # a text that came before it was quiet for long enough
         self._transcription = TranscriptionRequest(request.session_id, request.language)
         self._frame_of_silence = bytes(request.audio.frame_ms * _BYTES_PER_MS)
         self._expecting = ""
@@ -140,7 +143,7 @@ class LocalHearingSession:
         self._ended = False  # `stop` came: whatever the mode, no more is heard until the next `listen`
         self._missed: deque[OpusPacket] | None = None  # arrivals while an AUTO commit waits for its text
         self._listens = 0  # tells whether a listener has begun another listen while it was told of an event
-        self._sound = _Sound()
+        self._sound = KeptSound()
 
     @property
     def sample(self) -> int:
@@ -214,6 +217,7 @@ class LocalHearingSession:
     def _hear(self, pcm: bytes) -> None:
         self._sound.add(pcm)
         self._obey(self._endpointing.hear(self._loudness.push(pcm), self._activity.push(pcm)))
+        self._tell_pause()
         if not self._listening:
             return
         if self._sound.flowing:
@@ -243,7 +247,7 @@ class LocalHearingSession:
 
     def _go_deaf(self) -> None:
         self._listening = False
-        self._turn_listening.forget()
+        self._forget_pause()
         self._sound.clear()
 
     # Decisions
@@ -256,12 +260,14 @@ class LocalHearingSession:
             match decision:
                 case Started():
                     self._started(decision)
+                case Hushed():
+                    self._ask(early=True)
+                case Stirred():
+                    self._stirred(decision)
                 case Paused():
                     self._paused(decision)
                 case Resumed():
-                    self._sound.flowing = True
-                    self._scribe.withdraw()
-                    self._turn_listening.withdraw()
+                    self._go_on()
                     self._tell(SpeechResumed(decision.revision, decision.sample))
                 case Commit():
                     self._committed(decision)
@@ -276,17 +282,38 @@ class LocalHearingSession:
         self._overhearing.speech_began(started.start_sample)
         self._tell(SpeechStarted(started.start_sample))
 
-    def _paused(self, paused: Paused) -> None:
-        # All there is goes along, 60 ms of quiet or more: what comes after it waits until speech resumes, so that
+    def _ask(self, early: bool = False) -> None:
+        # All there is goes along, 40 ms of quiet or more: what comes after it waits until speech goes on, so that
         # nothing is fed between this question and the commit.
         self._sound.flowing = False
         self._feed()
-        self._opinion = self._by_text = None
-        self._scribe.ask(paused.revision)
+        self._opinion = self._by_text = self._untold = None
+        self._early, self._wordless = early, False
+        self._question += 1
+        self._scribe.ask(self._question)
+
+    def _stirred(self, stirred: Stirred) -> None:
+        self._go_on()
+        if stirred.resumed:
+            self._tell(SpeechResumed(stirred.revision, stirred.sample))
+
+    def _paused(self, paused: Paused) -> None:
+        if self._wordless or not paused.asked:
+            self._ask()
         self._turn_listening.ask(paused.revision)
 
-    def _committed(self, commit: Commit) -> None:
+    def _forget_pause(self) -> None:
+        self._untold = None
         self._turn_listening.forget()
+
+    def _go_on(self) -> None:
+        self._sound.flowing = True
+        self._untold = None
+        self._scribe.withdraw()
+        self._turn_listening.withdraw()
+
+    def _committed(self, commit: Commit) -> None:
+        self._forget_pause()
         if self._sound.flowing:
             self._scribe.feed(self._sound.take(self._sound.end))
             self._sound.flowing = False
@@ -298,7 +325,7 @@ class LocalHearingSession:
     def _nothing(self, nothing: NoSpeech) -> None:
         self._sound.flowing = False
         self._scribe.drop_current()
-        self._turn_listening.forget()
+        self._forget_pause()
         if self._mode is ListenMode.MANUAL:
             self._go_deaf()
         self._tell(NothingHeard("no_speech", nothing.end_sample))
@@ -314,16 +341,28 @@ class LocalHearingSession:
         if not isinstance(outcome, HearingFailed) and outcome.text:
             self._tell(Partial(outcome.text, self._endpointing.revision, sample, outcome.language))
 
-    def _on_text(self, revision: int, outcome: Outcome) -> None:
+    def _on_text(self, question: int, outcome: Outcome) -> None:
+        revision = self._endpointing.revision
         if isinstance(outcome, HearingFailed):
             self._judge(revision, Completeness.UNSURE)
             return
+        if self._early and not outcome.text:  # a short word may end in a sound that was not there yet
+            self._wordless = True
+            if self._endpointing.paused:
+                self._ask()
+            return
         judged = completeness(outcome.text, outcome.language or self._request.language, self._expecting)
         if outcome.text:
-            end_sample = self._endpointing.end_sample
-            unfinished = judged in (Completeness.UNFINISHED, Completeness.HELD)
-            self._tell(Pause(outcome.text, revision, end_sample, outcome.language, unfinished))
+            self._untold = pause_of(outcome, judged, revision, self._endpointing.end_sample)
+            self._tell_pause()
         self._judge(revision, judged)
+
+    def _tell_pause(self) -> None:
+        """Once it is quiet for long enough: a stop consonant starts no draft."""
+        if self._untold is not None and self._endpointing.quiet:
+            pause, self._untold = self._untold, None
+            self._endpointing.told()
+            self._tell(pause)
 
     def _on_opinion(self, revision: int, opinion: float | None) -> None:
         self._opinion = opinion
@@ -333,30 +372,14 @@ class LocalHearingSession:
     def _judge(self, revision: int, by_text: Completeness) -> None:
         """By the text, and by the sound once there is an opinion on it: whichever comes later is heard, too."""
         self._by_text = by_text
-        judged = with_sound(by_text, self._opinion)
-        self._obey(self._endpointing.understood(revision, judged))
+        self._obey(self._endpointing.understood(revision, with_sound(by_text, self._opinion)))
 
     def _on_final(self, commit: Commit, outcome: Outcome, waited_ms: float) -> None:
         missed, self._missed = self._missed, None
         if isinstance(outcome, HearingFailed):
             self._tell(outcome)
         elif outcome.text and not outcome.rejected:
-            timings = HearingTimings(commit.silence_ms, outcome.engine_ms, waited_ms)
-            self._tell(
-                Utterance(
-                    outcome.text,
-                    commit.revision,
-                    commit.start_sample,
-                    commit.end_sample,
-                    commit.reason,
-                    outcome.language or self._request.language,
-                    outcome.emotion,
-                    outcome.voiceprint,
-                    commit.truncated,
-                    timings,
-                    outcome.engine,
-                )
-            )
+            self._tell(utterance_of(commit, outcome, self._request.language, waited_ms))
         else:
             self._nothing_said("rejected" if outcome.rejected else "no_words", commit, missed)
 
@@ -371,37 +394,6 @@ class LocalHearingSession:
     def _tell(self, event: HearingEvent) -> None:
         if not self._closed:
             self._deliver(event)
-
-
-class _Sound:
-    """Decoded sound that the transcriber has not been given yet, numbered by the session's samples."""
-
-    def __init__(self) -> None:
-        self._pcm = bytearray()
-        self.end = 0
-        self.flowing = False
-        """Whether sound goes on to the transcriber as it comes."""
-
-    def add(self, pcm: bytes) -> None:
-        self._pcm += pcm
-        self.end += len(pcm) // BYTES_PER_SAMPLE
-
-    def take(self, until_sample: int) -> bytes:
-        """Removes and returns what lies before `until_sample`."""
-        begin = self.end - len(self._pcm) // BYTES_PER_SAMPLE
-        size = max(0, until_sample - begin) * BYTES_PER_SAMPLE
-        taken = bytes(self._pcm[:size])
-        del self._pcm[:size]
-        return taken
-
-    def keep_last(self, samples: int) -> None:
-        surplus = len(self._pcm) - samples * BYTES_PER_SAMPLE
-        if surplus > 0:
-            del self._pcm[:surplus]
-
-    def clear(self) -> None:
-        self._pcm.clear()
-        self.flowing = False
 
 
 def _samples(ms: int) -> int:

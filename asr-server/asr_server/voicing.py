@@ -21,6 +21,7 @@ _FADE_PIECES = 10  # how long a voice may go on, unbroken, after Silero has give
 _SHARE = 0.3  # of the way from the room to the speech
 _LEAST_OVER_ROOM_DB = 4.0
 _LEAST_UNDER_SPEECH_DB = 3.0
+_HUSH_UNDER_SPEECH_DB = 8.0  # only so far below it the energy alone says that the voice has gone
 _SPEECH_RANGE_DB = 35.0  # in a silent room: what is this far below the speech is its echo
 _SPEECH_DECAY_DB = 0.1  # per piece
 _BACKGROUND_DB = (
@@ -165,6 +166,12 @@ class Voicing:
     def voiced_between(self, first: int, end: int) -> bool:
         threshold = self.threshold_dbfs
         return any(self._level(piece) >= threshold for piece in range(max(first, self._oldest), end))
+
+    def is_hushed(self, first: int, end: int) -> bool:
+        """Whether these pieces, at least one, are so quiet that the voice has gone, whatever Silero says."""
+        quiet = min(self.threshold_dbfs, self._speech_dbfs - _HUSH_UNDER_SPEECH_DB)
+        first = max(first, self._oldest)
+        return first < end and all(self._level(piece) < quiet for piece in range(first, end))
 
     @property
     def _oldest(self) -> int:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr_server.completeness import Completeness
-from asr_server.endpointing import Commit, Decision, Endpointing, NoSpeech, Paused, Resumed, Started
+from asr_server.endpointing import Commit, Decision, Endpointing, Hushed, NoSpeech, Paused, Resumed, Started, Stirred
+from asr_server.hush import APART_MS, HUSH_MS
 from asr_server.patience import Thresholds
 from contracts.hearing import CommitReason, ListenMode
 from fakes.ears_tape import Tape, play
@@ -24,8 +25,13 @@ def ears(endpointing: str = "fixed:240", mode: ListenMode = ListenMode.AUTO) -> 
     return made
 
 
+def turns(decisions: list[tuple[int, Decision]]) -> list[Decision]:
+    """Without the questions asked early, which change no turn."""
+    return [decision for _, decision in decisions if not isinstance(decision, Hushed | Stirred)]
+
+
 def kinds(decisions: list[tuple[int, Decision]]) -> list[type]:
-    return [type(decision) for _, decision in decisions]
+    return [type(decision) for decision in turns(decisions)]
 
 
 def commits(decisions: list[tuple[int, Decision]]) -> list[tuple[int, Commit]]:
@@ -36,9 +42,10 @@ def commits(decisions: list[tuple[int, Decision]]) -> list[tuple[int, Commit]]:
 def test_one_sentence_is_started_paused_committed(packet_ms: int) -> None:
     made = play(Tape().quiet(900).voice(1000).quiet(900), ears(), packet_ms)
     assert kinds(made) == [Started, Paused, Commit]
-    started, paused, commit = (decision for _, decision in made)
+    started, paused, commit = turns(made)
     assert started == Started(900 * MS)
-    assert paused == Paused(1900 * MS, 1)
+    assert isinstance(paused, Paused)
+    assert (paused.end_sample, paused.revision) == (1900 * MS, 1)
     assert isinstance(commit, Commit)
     assert (commit.start_sample, commit.end_sample, commit.reason) == (900 * MS, 1900 * MS, CommitReason.SILENCE)
 
@@ -64,14 +71,71 @@ def test_a_hole_in_a_word_is_not_a_pause(hole_ms: int, packet_ms: int) -> None:
     assert kinds(made) == [Started, Paused, Commit]
 
 
+@pytest.mark.parametrize("end_ms", range(1860, 1920, 10))
+def test_the_text_is_asked_for_at_the_first_packet_with_a_little_quiet_before_silero_agrees(end_ms: int) -> None:
+    made = play(Tape().quiet(900).voice(end_ms - 900).quiet(900), ears())
+    ((asked, _),) = [(at, decision) for at, decision in made if isinstance(decision, Hushed)]
+    ((at, paused),) = [(at, decision) for at, decision in made if isinstance(decision, Paused)]
+    assert HUSH_MS <= asked / MS - end_ms < HUSH_MS + 60
+    assert asked < at
+    assert paused.asked
+
+
+def test_a_question_in_the_middle_of_a_word_is_taken_back_when_the_voice_is_back() -> None:
+    made = play(Tape().quiet(900).voice(600).quiet(50).voice(500).quiet(900), ears(), 10)
+    assert [type(decision) for _, decision in made] == [Started, Hushed, Stirred, Hushed, Paused, Commit]
+    (stirred,) = [(at, decision) for at, decision in made if isinstance(decision, Stirred)]
+    assert stirred == (1560 * MS, Stirred(1, 1560 * MS))
+
+
+def test_questions_in_words_are_bounded() -> None:
+    tape = Tape().quiet(900)
+    for _ in range(20):
+        tape.voice(60).quiet(50)
+    made = play(tape.voice(300).quiet(600), ears(), 10)
+    early = [at for at, decision in made[:-3] if isinstance(decision, Hushed)]
+    assert len(early) >= 2
+    assert all(later - at >= APART_MS * MS for at, later in itertools.pairwise(early))
+
+
+def test_a_voice_hardly_louder_than_the_room_is_asked_about_when_silero_agrees() -> None:
+    made = play(Tape(room_dbfs=-26.0).quiet(900).voice(1000).quiet(900), ears())
+    assert [type(decision) for _, decision in made] == [Started, Paused, Commit]
+
+
+def test_a_text_that_was_told_before_the_voice_came_back_makes_the_next_revision() -> None:
+    endpointing = ears("adaptive")
+    before = [type(one) for _, one in play(Tape().quiet(900).voice(600).quiet(60), endpointing, 20)]
+    assert before == [Started, Hushed] and endpointing.quiet
+    endpointing.told()
+    assert endpointing.understood(1, Completeness.COMPLETE) == []
+    assert endpointing.hear([-20.0] * 6, [0.99, 0.99]) == [Stirred(2, 1620 * MS, resumed=True)]
+    assert endpointing.understood(1, Completeness.COMPLETE) == []
+    assert (endpointing.revision, endpointing.quiet) == (2, False)
+
+
+def test_a_text_that_comes_before_silero_agrees_counts_from_then_on() -> None:
+    endpointing = ears("adaptive")
+    play(Tape().quiet(900).voice(600).quiet(60), endpointing)
+    assert endpointing.understood(1, Completeness.COMPLETE) == []
+    rest = [([-60.0] * 6, [0.02, 0.02])] * 4
+    made = [decision for levels, probabilities in rest for decision in endpointing.hear(levels, probabilities)]
+    assert [type(decision) for decision in made] == [Paused, Commit]
+    commit = made[-1]
+    assert isinstance(commit, Commit)
+    assert commit.reason is CommitReason.COMPLETE
+    assert 280 <= commit.silence_ms <= 300  # decided within the packet, at the end of a window
+
+
 @pytest.mark.parametrize("packet_ms", PACKETS_MS)
 @pytest.mark.parametrize("hole_ms", [200, 300, 480])
 def test_speech_that_goes_on_within_the_window_is_the_same_utterance(hole_ms: int, packet_ms: int) -> None:
     made = play(Tape().quiet(500).voice(500).quiet(hole_ms).voice(500).quiet(900), ears("fixed:500"), packet_ms)
     assert kinds(made) == [Started, Paused, Resumed, Paused, Commit]
-    resumed, paused, commit = (decision for _, decision in made[2:])
+    resumed, paused, commit = turns(made)[2:]
     assert resumed == Resumed(2, (1000 + hole_ms) * MS)
-    assert paused == Paused((1500 + hole_ms) * MS, 2)
+    assert isinstance(paused, Paused)
+    assert (paused.end_sample, paused.revision) == ((1500 + hole_ms) * MS, 2)
     assert isinstance(commit, Commit)
     assert (commit.revision, commit.start_sample) == (2, 500 * MS)
 
@@ -321,12 +385,14 @@ def test_how_packets_arrive_changes_no_decision(sizes: list[int], hole_ms: int) 
         end = min(len(levels), at + size)
         made += endpointing.hear(levels[at:end], probabilities[at * 160 // 512 : end * 160 // 512])
         at = end
-    steady = [decision for _, decision in play(tape, ears("fixed:500"), 10)]
-    assert [_outline(one) for one in made] == [_outline(one) for one in steady]
+    steady = turns(play(tape, ears("fixed:500"), 10))
+    assert [_outline(one) for one in turns([(0, one) for one in made])] == [_outline(one) for one in steady]
 
 
 def _outline(decision: Decision) -> object:
-    """All of a decision but the moment it was made."""
+    """All of a decision but the moment it was made, and whether that packet was asked about."""
+    if isinstance(decision, Paused):
+        return (decision.end_sample, decision.revision)
     if isinstance(decision, Commit):
         return (decision.revision, decision.start_sample, decision.end_sample, decision.reason)
     return decision
@@ -381,13 +447,25 @@ def check_order(made: list[tuple[int, Decision]]) -> None:
     }
     for before, after in itertools.pairwise([None, *kinds(made)]):
         assert after in follows[before]
-    revision, latest = 1, 0
+    revision, latest, asked = 1, 0, False
     for at, decision in made:
+        match decision:
+            case Hushed():
+                assert not asked
+                asked = True
+            case Stirred(_, sample, resumed):
+                assert asked and not resumed
+                assert latest <= sample <= at
+                asked = False
+            case Paused() if decision.asked:
+                assert asked
+        if isinstance(decision, Started | Resumed):
+            asked = False
         match decision:
             case Started(start_sample):
                 revision, latest = 1, max(latest, start_sample)
                 assert start_sample >= latest
-            case Paused(end_sample, paused_revision):
+            case Paused(end_sample, paused_revision, _):
                 assert paused_revision == revision
                 assert latest <= end_sample <= at
                 latest = end_sample

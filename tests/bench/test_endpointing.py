@@ -41,6 +41,13 @@ def test_the_word_is_taken_soon_after_the_end_and_hardly_ever_before() -> None:
     assert sum(one.early for one in results) <= 0.03 * len(results)
 
 
+def test_the_recogniser_is_asked_soon_after_the_end_and_drafts_are_not_begun_for_nothing() -> None:
+    results = [one for one in taken(some()) if not one.early]
+    assert percentile(sorted(max(one.asked_ms) for one in results), 0.5) <= 80
+    assert sum(len(one.asked_ms) for one in results) <= 3 * len(results)
+    assert sum(one.pauses for one in results) <= 1.3 * len(results)
+
+
 def test_what_is_taken_is_all_that_was_said() -> None:
     for one in taken(some(5, "whole", "clause")):
         assert one.text.rstrip("。.") == one.clip.script.text

@@ -28,7 +28,7 @@ def founding_of(server: WholeServer) -> str:
 
 
 def test_the_printed_link_founds_the_server_and_a_forgotten_password_is_set_at_the_machine(tmp_path: Path) -> None:
-    with whole_server(tmp_path) as server, httpx.Client(base_url=f"{server.url}/api", headers={"x-zhiyin": "1"}) as web:
+    with whole_server(tmp_path, claim="code") as server, httpx.Client(base_url=f"{server.url}/api", headers={"x-zhiyin": "1"}) as web:
         body = {"name": "olga", "password": PASSWORD, "invitation": founding_of(server)}
         assert web.post("/accounts", json=body).status_code == 201
         assert web.get("/account").json()["rank"] == "owner"
@@ -43,7 +43,7 @@ def test_the_printed_link_founds_the_server_and_a_forgotten_password_is_set_at_t
             assert server.stop() == 0  # an open stream keeps no server from stopping
         assert PASSWORD not in server.log
     (tmp_path / "log.txt").unlink()
-    with whole_server(tmp_path) as server:
+    with whole_server(tmp_path, claim="code") as server:
         assert "first owner" not in server.log
 
 
