@@ -17,7 +17,7 @@ import structlog
 
 from asr_server.endpointing import Commit
 from asr_server.errors import failure
-from contracts.errors import EngineError, place_of
+from contracts.errors import EngineBusy, EngineError, place_of
 from contracts.hearing import HearingFailed
 from contracts.transcription import Transcriber, Transcript, Transcription, TranscriptionRequest
 
@@ -207,6 +207,8 @@ class Scribe:
             work.failed = None
             return
         work.asked = 0
+        if work.failed is not None and work.failed.code == EngineBusy.code:
+            work.failed = None  # a question at a pause is refused before others are: the commit asks again
         if self._current is work:
             self._on_text(revision, outcome)
 

@@ -66,7 +66,7 @@ class JobTranscriber:
 
     async def transcribe(self, pcm: Pcm, request: TranscriptionRequest) -> Transcript:
         """One utterance. Raises EngineUnavailable, EngineBusy, EngineTimeout, EngineFailed."""
-        answer = await self._ask(jobs.TRANSCRIBE, jobs.job(self._engine, pcm, request.language))
+        answer = await self._ask(jobs.TRANSCRIBE, jobs.job(self._engine, pcm, request.language, draft=request.draft))
         heard = jobs.read_transcribed(answer)
         return replace(heard, engine="") if heard.engine == self.name else heard
 

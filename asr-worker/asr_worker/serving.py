@@ -13,11 +13,12 @@ from contracts import jobs
 from contracts.errors import EngineBusy, EngineUnavailable
 from contracts.loopback import Frame
 from contracts.transcription import Transcript, Voiceprint
+from contracts.turnstile import Turnstile
 
 Result = TypeVar("Result")
 
 MAX_WAITING = 16
-"""Utterances that may wait for one engine; the next one is refused with EngineBusy."""
+"""Utterances that may wait for one engine; the next one is refused with EngineBusy, a draft sooner."""
 
 DECODERS = {
     "pocketsphinx": "asr_worker.engines.pocketsphinx_decoder:PocketsphinxDecoder",
@@ -48,17 +49,19 @@ class DecoderQueue:
         self._name = name
         self._make = make
         self._decoder: Decoder | None = None
-        self._waiting = 0
-        self._turn = asyncio.Lock()
+        self._turnstile = Turnstile(MAX_WAITING)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
     async def warm(self) -> None:
-        async with self._turn:
+        await self._turnstile.enter()
+        try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+        finally:
+            self._turnstile.leave()
 
-    async def decode(self, pcm: bytes, sample_rate_hz: int, language: str) -> Transcript:
-        """Raises EngineBusy when MAX_WAITING are waiting already, and what the decoder raises."""
-        return await self._run(lambda decoder, stopped: decoder.decode(pcm, sample_rate_hz, language, stopped))
+    async def decode(self, pcm: bytes, sample_rate_hz: int, language: str, *, draft: bool = False) -> Transcript:
+        """Raises EngineBusy when there is no room to wait in any more, and what the decoder raises."""
+        return await self._run(lambda decoder, stopped: decoder.decode(pcm, sample_rate_hz, language, stopped), draft)
 
     async def voiceprint(self, pcm: bytes, sample_rate_hz: int) -> Voiceprint | None:
         """As `decode`; raises EngineUnavailable where the decoder makes none."""
@@ -70,14 +73,10 @@ class DecoderQueue:
 
         return await self._run(encode)
 
-    async def _run(self, call: Callable[[Decoder, Callable[[], bool]], Result]) -> Result:
-        if self._waiting >= MAX_WAITING:
+    async def _run(self, call: Callable[[Decoder, Callable[[], bool]], Result], draft: bool = False) -> Result:
+        if not self._turnstile.has_room(draft):
             raise EngineBusy(f"The {self._name} recogniser has too much to do.", engine=self._name)
-        self._waiting += 1
-        try:
-            await self._turn.acquire()
-        finally:
-            self._waiting -= 1
+        await self._turnstile.enter(draft)
         stop = threading.Event()
 
         def work() -> Result:
@@ -97,7 +96,7 @@ class DecoderQueue:
         return self._decoder
 
     def _done(self, job: asyncio.Future[Result]) -> None:
-        self._turn.release()
+        self._turnstile.leave()
         if not job.cancelled():
             job.exception()  # seen: nobody may be left to see it
 
@@ -122,7 +121,8 @@ class Worker:
         pcm, language = jobs.read_job(request)
         if kind == jobs.VOICEPRINT:
             return jobs.encoded(await queue.voiceprint(pcm.data, pcm.sample_rate_hz))
-        return jobs.transcribed(await queue.decode(pcm.data, pcm.sample_rate_hz, language))
+        draft = jobs.is_draft(request)
+        return jobs.transcribed(await queue.decode(pcm.data, pcm.sample_rate_hz, language, draft=draft))
 
 
 def makers() -> dict[str, Callable[[], Decoder]]:

@@ -10,9 +10,10 @@ from contracts import jobs
 from contracts.errors import EngineBusy, EngineUnavailable, ZhiyinError
 from contracts.loopback import Frame
 from contracts.transcription import SpeakerEncoder, Transcriber, TranscriptionRequest
+from contracts.turnstile import room_for
 
 MAX_JOBS = MAX_WAITING
-"""Waiting ones included; one more is refused at once, so that its caller can go elsewhere."""
+"""Waiting ones included; one more is refused at once, so that its caller can go elsewhere; a draft sooner."""
 
 
 class Workbench:
@@ -59,8 +60,8 @@ class Workbench:
             self._metrics.job_ended(kind, outcome, time.perf_counter() - began_s)
 
     async def _work(self, kind: str, request: Frame) -> Frame:
-        if self._under_way >= MAX_JOBS:
-            raise EngineBusy(f"This worker has {MAX_JOBS} jobs already.", engine=self._transcriber.name)
+        if self._under_way >= room_for(MAX_JOBS, jobs.is_draft(request)):
+            raise EngineBusy(f"This worker has {self._under_way} jobs already.", engine=self._transcriber.name)
         self._under_way += 1
         self._metrics.under_way.set(self._under_way)
         try:
@@ -74,7 +75,8 @@ class Workbench:
         work = self._transcriber.open(TranscriptionRequest(language=language, sample_rate_hz=pcm.sample_rate_hz))
         try:
             work.feed(pcm.data)
-            return jobs.transcribed(await work.finish(), self._transcriber.name)
+            heard = await (work.peek() if jobs.is_draft(request) else work.finish())
+            return jobs.transcribed(heard, self._transcriber.name)
         finally:
             await work.close()
 

@@ -25,9 +25,10 @@ RATES_HZ = range(8_000, 48_001)
 MAX_SPEECH_S = 120
 
 
-def job(engine: str, pcm: Pcm, language: str = "") -> Frame:
-    """TRANSCRIBE or VOICEPRINT. `engine` "" is whichever the worker has."""
-    return Frame({"engine": engine, "language": language, "sample_rate_hz": pcm.sample_rate_hz}, pcm.data)
+def job(engine: str, pcm: Pcm, language: str = "", *, draft: bool = False) -> Frame:
+    """TRANSCRIBE or VOICEPRINT. `engine` "" is whichever the worker has; a `draft` lets what is certain go first."""
+    fields = {"engine": engine, "language": language, "sample_rate_hz": pcm.sample_rate_hz, "draft": draft}
+    return Frame(fields, pcm.data)
 
 
 def read_job(frame: Frame) -> tuple[Pcm, str]:
@@ -38,6 +39,11 @@ def read_job(frame: Frame) -> tuple[Pcm, str]:
     if len(frame.body) % BYTES_PER_SAMPLE or len(frame.body) > MAX_SPEECH_S * rate_hz * BYTES_PER_SAMPLE:
         raise _bad(f"its sound is whole 16 bit samples, {MAX_SPEECH_S} s at most")
     return Pcm(frame.body, rate_hz), language
+
+
+def is_draft(frame: Frame) -> bool:
+    """Whether a job may wait behind others; one of a caller that does not say so may not."""
+    return frame.fields.get("draft") is True
 
 
 def transcribed(transcript: Transcript, engine: str = "") -> Frame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from contracts.audio import Pcm
@@ -13,7 +13,8 @@ from contracts.audio import Pcm
 class VoiceChoice:
     """How to sound. `voice` is the engine's own voice name or "" (its default for the language); `language` BCP 47.
 
-    `speed` and `pitch` are factors (1.0 = as the voice is); `volume_db` is gain.
+    `speed` and `pitch` are factors (1.0 = as the voice is); `volume_db` is gain. `draft`: nobody has certainly asked
+    for this yet; queues let what is certain go first. It changes nothing of the sound, so choices compare without it.
     """
 
     voice: str = ""
@@ -21,6 +22,7 @@ class VoiceChoice:
     speed: float = 1.0
     pitch: float = 1.0
     volume_db: float = 0.0
+    draft: bool = field(default=False, compare=False)
 
 
 class Synthesizer(Protocol):

@@ -19,11 +19,15 @@ from contracts.audio import HEARING_RATE_HZ, Pcm
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionRequest:
-    """What the recogniser should know before the first sample. `language` is BCP 47, "" = find out."""
+    """What the recogniser should know before the first sample. `language` is BCP 47, "" = find out.
+
+    `draft`: asked before the person has certainly finished; queues let what is certain go first.
+    """
 
     session_id: str = ""
     language: str = ""
     sample_rate_hz: int = HEARING_RATE_HZ
+    draft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +105,26 @@ class OneShot(ABC):
         self._pcm += pcm
 
     async def peek(self) -> Transcript:
+        return await self._text_so_far(draft=True)
+
+    async def finish(self) -> Transcript:
+        return await self._text_so_far(draft=False)
+
+    async def close(self) -> None:
+        self._pcm.clear()
+
+    async def _text_so_far(self, *, draft: bool) -> Transcript:
         fed_bytes = len(self._pcm)
         if self._heard is not None and self._heard[0] == fed_bytes:
             return self._heard[1]
         if fed_bytes == 0:
             return Transcript("")
         began = time.perf_counter()
-        transcript = await self.transcribe(Pcm(bytes(self._pcm), self._request.sample_rate_hz), self._request)
+        request = replace(self._request, draft=draft)
+        transcript = await self.transcribe(Pcm(bytes(self._pcm), request.sample_rate_hz), request)
         transcript = replace(transcript, engine_ms=(time.perf_counter() - began) * 1000)
         self._heard = (fed_bytes, transcript)
         return transcript
-
-    async def finish(self) -> Transcript:
-        return await self.peek()
-
-    async def close(self) -> None:
-        self._pcm.clear()
 
     @abstractmethod
     async def transcribe(self, pcm: Pcm, request: TranscriptionRequest) -> Transcript:

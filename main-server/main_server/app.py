@@ -14,9 +14,10 @@ from main_server.api.console import About, console_router
 from main_server.device.ota import ota_router
 from main_server.device.websocket import device_socket_class
 from main_server.founding import founding_secret
+from main_server.house import House
 from main_server.network import lan_address
 from main_server.settings import Settings
-from main_server.wiring import House, build
+from main_server.wiring import build
 from serving import server
 from serving.access import is_loopback
 from serving.routes import service_router

@@ -57,7 +57,7 @@ def voice(settings: Settings, **openai_options: Any) -> Chosen[Synthesizer]:
         return Chosen(engine, f"{settings.tts_model} at {_without_query(url)} (ZHIYIN_TTS)")
     if settings.tts.startswith(TTS_SERVER):
         token = internal_token(settings.internal_token.get_secret_value(), settings.token_path)
-        tts_server = load(VOICES, "openai")(f"{settings.tts}/v1", token, **openai_options)
+        tts_server = load(VOICES, "openai")(f"{settings.tts}/v1", token, takes_drafts=True, **openai_options)
         return Chosen(tts_server, f"tts-server at {settings.tts} (ZHIYIN_TTS)")
     return local_voice(settings.tts, settings.tts_voice, models_dir(settings), "ZHIYIN_TTS")
 

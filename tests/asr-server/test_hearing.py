@@ -14,7 +14,7 @@ from asr_server.dispatch import Dispatch
 from asr_server.hearing import LocalHearing, LocalHearingSession
 from asr_server.voice_activity import SileroModel
 from contracts.audio import OpusFormat, OpusPacket
-from contracts.errors import EngineBusy, EngineUnavailable
+from contracts.errors import EngineBusy, EngineFailed, EngineUnavailable
 from contracts.hearing import (
     CommitReason,
     HearingEvent,
@@ -297,12 +297,18 @@ async def test_what_is_said_while_a_text_turns_out_empty_is_heard(open_ears: Ope
 
 
 async def test_a_failing_recogniser_is_told_and_the_next_listen_works(open_ears: Open) -> None:
-    ears = await open_ears(Line(error=EngineBusy("full", engine="scripted")), Line("what time is it"))
+    ears = await open_ears(Line(error=EngineFailed("broken", engine="scripted")), Line("what time is it"))
     await ears.play(silence(900), SENTENCE, silence(600))
-    assert ears.told[1:] == [HearingFailed("engine_busy", "full", "scripted")]
+    assert ears.told[1:] == [HearingFailed("engine_failed", "broken", "scripted")]
     ears.session.listen(ListenMode.AUTO)
     await ears.play(silence(300), SENTENCE, silence(600))
     assert isinstance(ears.told[-1], Utterance)
+
+
+async def test_a_question_refused_at_a_pause_is_asked_again_at_the_commit(open_ears: Open) -> None:
+    ears = await open_ears(Line(error=EngineBusy("full", engine="scripted")), Line("what time is it"))
+    await ears.play(silence(900), SENTENCE, silence(600))
+    assert ears.kinds == [SpeechStarted, Utterance]
 
 
 async def test_a_recogniser_that_cannot_be_opened_is_told(open_ears: Open) -> None:

@@ -59,8 +59,8 @@ async def began(decoder):
     await asyncio.to_thread(decoder.began.wait, 10)
 
 
-def submit(queue, text):
-    return asyncio.create_task(queue.decode(text.encode(), 16_000, "en"))
+def submit(queue, text, **options):
+    return asyncio.create_task(queue.decode(text.encode(), 16_000, "en", **options))
 
 
 async def test_utterances_are_decoded_one_at_a_time_in_order(queue, decoder):
@@ -81,6 +81,28 @@ async def test_when_the_queue_is_full_the_next_is_refused(queue, decoder):
     decoder.gate.set()
     await asyncio.gather(first, *waiting)
     assert b"late" not in decoder.decoded
+
+
+async def test_a_draft_waits_behind_what_is_certain(queue, decoder):
+    first = submit(queue, "first")
+    await began(decoder)
+    work = [submit(queue, "draft", draft=True), submit(queue, "certain")]
+    await asyncio.sleep(0)
+    decoder.gate.set()
+    await asyncio.gather(first, *work)
+    assert decoder.decoded == [b"first", b"certain", b"draft"]
+
+
+async def test_drafts_are_refused_while_there_is_still_room_for_what_is_certain(queue, decoder):
+    first = submit(queue, "first")
+    await began(decoder)
+    drafts = [submit(queue, str(number), draft=True) for number in range(MAX_WAITING)]
+    await asyncio.sleep(0)
+    certain = submit(queue, "certain")
+    decoder.gate.set()
+    heard = await asyncio.gather(*drafts, return_exceptions=True)
+    assert [isinstance(each, EngineBusy) for each in heard] == [False] * 12 + [True] * 4
+    assert (await certain).text == "certain" and (await first).text == "first"
 
 
 async def test_a_cancelled_utterance_that_waits_is_never_decoded(queue, decoder):

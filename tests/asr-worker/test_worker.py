@@ -81,6 +81,23 @@ async def test_a_worker_that_is_full_refuses_at_once_and_goes_on() -> None:
         assert (await worker.transcribe(SOUND, REQUEST)).text == "what time is it"
 
 
+async def test_drafts_are_refused_first_and_the_end_of_an_utterance_still_finds_room() -> None:
+    hold = asyncio.Event()
+    engine = ScriptedTranscriber(Line(hold=hold), shared=True)
+    async with worker_home(engine) as home, caller(home) as worker:
+        taken = [asyncio.create_task(worker.transcribe(SOUND, REQUEST)) for _ in range(MAX_JOBS * 3 // 4)]
+        await until(lambda: engine.running == len(taken))
+        utterance = worker.open(REQUEST)
+        utterance.feed(SOUND.data)
+        with pytest.raises(EngineBusy):
+            await utterance.peek()
+        last = asyncio.create_task(utterance.finish())
+        await until(lambda: engine.running == len(taken) + 1)
+        hold.set()
+        assert (await last).text == "what time is it"
+        await asyncio.gather(*taken)
+
+
 async def test_a_cancelled_job_is_cancelled_at_the_engine() -> None:
     engine = ScriptedTranscriber(Line(hold=asyncio.Event()))
     async with worker_home(engine) as home, caller(home) as worker:

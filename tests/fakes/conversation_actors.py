@@ -232,10 +232,12 @@ class ScriptedVoice:
     error: Exception | None = None
     name: str = "scripted voice"
     spoken: list[str] = field(default_factory=list)
+    drafted: list[str] = field(default_factory=list)
     closed: int = 0
 
-    async def speak(self, text: str) -> AsyncIterator[bytes]:
+    async def speak(self, text: str, *, draft: bool = False) -> AsyncIterator[bytes]:
         self.spoken.append(text)
+        self.drafted += [text] if draft else []
         try:
             await asyncio.sleep(self.first_s)
             if self.fails_on in text and self.error is not None:

@@ -28,7 +28,10 @@ def founding_of(server: WholeServer) -> str:
 
 
 def test_the_printed_link_founds_the_server_and_a_forgotten_password_is_set_at_the_machine(tmp_path: Path) -> None:
-    with whole_server(tmp_path, claim="code") as server, httpx.Client(base_url=f"{server.url}/api", headers={"x-zhiyin": "1"}) as web:
+    with (
+        whole_server(tmp_path, claim="code") as server,
+        httpx.Client(base_url=f"{server.url}/api", headers={"x-zhiyin": "1"}) as web,
+    ):
         body = {"name": "olga", "password": PASSWORD, "invitation": founding_of(server)}
         assert web.post("/accounts", json=body).status_code == 201
         assert web.get("/account").json()["rank"] == "owner"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 from collections.abc import AsyncIterator
@@ -113,6 +114,24 @@ async def test_what_was_asked_for_reaches_the_engine(engine: ScriptedEngine, ser
     assert engine.said == [("晚上好", VoiceChoice(voice="cmn", speed=1.5)), ("Hello.", VoiceChoice())]
 
 
+async def test_drafts_are_refused_first(engine: ScriptedEngine) -> None:
+    engine.held = asyncio.Event()
+    async with (
+        speech_service(engine, max_at_once=4) as url,
+        httpx.AsyncClient(base_url=url, timeout=LONG_S) as service,
+        contextlib.AsyncExitStack() as answers,
+    ):
+        for text in ("one", "two", "three"):
+            body = {"input": text, "draft": True, "response_format": "pcm"}
+            await answers.enter_async_context(service.stream("POST", "/audio/speech", json=body))
+        assert [choice.draft for _, choice in engine.said] == [True] * 3
+        refused = await ask(service, draft=True)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "engine_busy")
+        engine.held.set()
+        assert (await ask(service)).status_code == 200
+        assert not engine.said[-1][1].draft
+
+
 @pytest.mark.parametrize(
     ("fields", "param", "says"),
     [
@@ -121,6 +140,7 @@ async def test_what_was_asked_for_reaches_the_engine(engine: ScriptedEngine, ser
         ({"input": 7}, "input", "text"),
         ({"input": "x" * (MAX_INPUT_CHARS + 1)}, "input", "10000"),
         ({"response_format": "aac"}, "response_format", "pcm, wav, opus, mp3"),
+        ({"draft": "perhaps"}, "draft", "true or false"),
         ({"speed": 0.2}, "speed", "0.25 to 4"),
         ({"speed": 4.1}, "speed", "0.25 to 4"),
         ({"speed": "fast"}, "speed", "0.25 to 4"),

@@ -56,6 +56,14 @@ async def test_choice_and_options_go_into_the_request(server: SpeechServer) -> N
     assert "Authorization" not in server.request_headers[0]
 
 
+async def test_only_our_own_server_is_told_what_is_a_draft(server: SpeechServer, engine: OpenAISynthesizer) -> None:
+    ours = OpenAISynthesizer(server.url, takes_drafts=True)
+    for synthesizer, choice in ((engine, VoiceChoice(draft=True)), (ours, PLAIN), (ours, VoiceChoice(draft=True))):
+        await say(synthesizer, choice=choice)
+    await ours.close()
+    assert [asked.get("draft") for asked in server.requests] == [None, None, True]
+
+
 @pytest.mark.parametrize("ending", ["", "/", "/audio/speech", "?api-version=2"])
 async def test_an_address_is_taken_as_people_write_it(server: SpeechServer, ending: str) -> None:
     engine = OpenAISynthesizer(server.url + ending)

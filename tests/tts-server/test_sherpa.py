@@ -1,5 +1,6 @@
 """Voices on sherpa-onnx, on tiny models: each script by the voice of its language, refused in a sentence."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -124,6 +125,23 @@ async def test_leaving_stops_the_computing_at_the_next_sentence(tmp_path):
     after = await voices.handle("say", Frame({**wanted, "text": "One two three."}))
     assert not isinstance(after, Frame)
     assert [frame.body async for frame in after] == [first.body]
+
+
+async def test_a_draft_is_spoken_behind_what_is_certain(tmp_path):
+    tiny_models.vits(tmp_path / "voice-en", "en")
+    voices = Voices()
+    wanted = {"models": str(tmp_path), "language": "en", "speaker": 0, "speed": 1.0, "phonemes": []}
+    await voices.handle("load", Frame({"models": str(tmp_path)}))
+    spoken: list[str] = []
+
+    async def speak(name: str, draft: bool) -> None:
+        sound = await voices.handle("say", Frame({**wanted, "text": "One two three.", "draft": draft}))
+        assert not isinstance(sound, Frame)
+        assert [frame async for frame in sound]
+        spoken.append(name)
+
+    await asyncio.gather(speak("first", False), speak("draft", True), speak("certain", False))
+    assert spoken == ["first", "certain", "draft"]
 
 
 async def test_what_the_library_says_of_a_persons_words_reaches_no_log(tmp_path, capfd):

@@ -41,7 +41,7 @@ def test_every_route_is_documented() -> None:
 def test_every_field_and_its_default_is_documented() -> None:
     documented = {name: cells[0].strip("`") for name, cells in tables()["field"].items()}
     built = {
-        name: "needed" if field.is_required() else ('""' if field.default == "" else str(field.default))
+        name: "needed" if field.is_required() else ('""' if field.default == "" else str(field.default).lower())
         for name, field in SpeechRequest.model_fields.items()
     }
     assert documented == built

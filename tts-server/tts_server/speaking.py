@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from contracts.audio import BYTES_PER_SAMPLE, Pcm
 from contracts.errors import EngineBusy, EngineError, EngineTimeout
 from contracts.speech import Synthesizer, one
+from contracts.turnstile import room_for
 from serving.problems import Problem, bad_field, of_engine
 from tts_server.metrics import Metrics
 from tts_server.packing import CONTENT_TYPES, Packing, packing
@@ -56,8 +57,8 @@ class Mouth:
 
         Raises EngineError, and Problem where the format cannot be made here.
         """
-        if self._at_once >= self._max_at_once:
-            raise EngineBusy(f"{self._max_at_once} texts are being spoken already.", engine=self.engine.name)
+        if self._at_once >= room_for(self._max_at_once, wanted.draft):
+            raise EngineBusy(f"{self._at_once} texts are being spoken already.", engine=self.engine.name)
         self._at_once += 1
         self.metrics.under_way.set(self._at_once)
         self.metrics.characters.inc(len(wanted.input))

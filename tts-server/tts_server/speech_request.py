@@ -26,7 +26,10 @@ OPENAI_VOICES = frozenset(
 
 
 class SpeechRequest(BaseModel):
-    """What OpenAI's API has and we use; other fields are ignored. One engine serves, whatever `model` says."""
+    """What OpenAI's API has and we use, and `draft`; other fields are ignored.
+
+    One engine serves, whatever `model` says.
+    """
 
     input: str
     model: str = ""
@@ -34,10 +37,12 @@ class SpeechRequest(BaseModel):
     response_format: ResponseFormat = "mp3"
     speed: float = Field(1.0, ge=SPEED_RANGE[0], le=SPEED_RANGE[1], allow_inf_nan=False)
     stream_format: Literal["audio"] = "audio"
+    draft: bool = False
 
     @property
     def choice(self) -> VoiceChoice:
-        return VoiceChoice(voice="" if self.voice.lower() in OPENAI_VOICES else self.voice, speed=self.speed)
+        voice = "" if self.voice.lower() in OPENAI_VOICES else self.voice
+        return VoiceChoice(voice=voice, speed=self.speed, draft=self.draft)
 
 
 async def read_request(request: Request) -> SpeechRequest:
@@ -68,6 +73,7 @@ def _problem(error: ValidationError) -> Problem:
         "voice": "voice must be a name from GET /v1/voices.",
         "response_format": f"response_format must be one of {', '.join(FORMATS)}.",
         "speed": f"speed must be a number from {slowest} to {fastest}.",
+        "draft": "draft must be true or false.",
         "stream_format": "stream_format must be audio: events are not offered.",
     }.get(param, "The body is not a JSON object with the text to speak in input.")
     return bad_field(param, sentence) if param else Problem(400, "bad_request", sentence)

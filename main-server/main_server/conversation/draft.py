@@ -130,7 +130,7 @@ class Draft:
             return
         self._reached(Stage.FIRST_CLAUSE)
         text = pieces[0].text
-        packets = Ahead(self._voice.speak(text), PACKETS_AHEAD, self._spoke, name="opening")
+        packets = Ahead(self._voice.speak(text, draft=True), PACKETS_AHEAD, self._spoke, name="opening")
         self.opening = Opening(text, packets)
         self._track(packets.task)
 

@@ -155,5 +155,8 @@ class Voice(Protocol):
 
     name: str
 
-    def speak(self, text: str) -> AsyncIterator[bytes]:
-        """Opus packets of one piece of text, each `traits.downlink.frame_ms` long. Raises EngineError."""
+    def speak(self, text: str, *, draft: bool = False) -> AsyncIterator[bytes]:
+        """Opus packets of one piece of text, each `traits.downlink.frame_ms` long. Raises EngineError.
+
+        A `draft` may be for nothing: engines do what is certain before it.
+        """

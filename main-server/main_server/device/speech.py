@@ -48,7 +48,7 @@ class OpusVoice:
         self._format = format
         self._cache = cache
 
-    async def speak(self, text: str) -> AsyncIterator[bytes]:
+    async def speak(self, text: str, *, draft: bool = False) -> AsyncIterator[bytes]:
         """Opus packets of one piece of text; the last is filled up with silence. Raises EngineError."""
         sentence = Sentence(self.name, self._choice, self._format, text)
         if self._cache is not None and (known := self._cache.get(sentence)) is not None:
@@ -57,7 +57,7 @@ class OpusVoice:
             return
         made: list[bytes] = []
         keep_count = MAX_CACHED_MS // self._format.frame_ms if self._comes_again(sentence) else 0
-        async with closing(self._synthesize(text)) as packets:
+        async with closing(self._synthesize(text, draft)) as packets:
             async for packet in packets:
                 if len(made) <= keep_count:
                     made.append(packet)
@@ -79,11 +79,11 @@ class OpusVoice:
     def _comes_again(self, sentence: Sentence) -> bool:
         return self._cache is not None and self._cache.comes_again(sentence)
 
-    async def _synthesize(self, text: str) -> AsyncIterator[bytes]:
+    async def _synthesize(self, text: str, draft: bool) -> AsyncIterator[bytes]:
         frames = _Frames(self._format)
         encoder = OpusEncoder(self._format.sample_rate_hz, self._format.frame_ms, COMPLEXITY)
         encoded = 0
-        async with closing(self._synthesizer.speak(one(text), self._choice)) as pieces:
+        async with closing(self._synthesizer.speak(one(text), replace(self._choice, draft=draft))) as pieces:
             async for piece in pieces:
                 self.name = self._synthesizer.name  # of several, the one that speaks now
                 for frame in frames.push(piece):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from contracts.audio import Pcm
-from contracts.errors import EngineError
+from contracts.errors import EngineBusy, EngineError
 from contracts.language_model import LanguageModel, Message, ModelEvent, ToolSpec, Usage, Words
 from contracts.speech import Synthesizer, VoiceChoice
 from main_server.conversation.closing import closing
@@ -71,7 +72,7 @@ class FailoverSynthesizer:
             self.name = entry.name
             return entry.engine.speak(text.again(), _with_voice(choice, self._voice_of[entry.name]))
 
-        async with closing(words), closing(_answer(self.line, ask, _sounds)) as pieces:
+        async with closing(words), closing(_answer(self.line, ask, _sounds, guess=choice.draft)) as pieces:
             async for piece in pieces:
                 text.forget()
                 yield piece
@@ -90,8 +91,12 @@ async def _answer(
     line: Line[EngineT],
     ask: Callable[[Entry[EngineT]], AsyncIterator[Piece]],
     begins: Callable[[Piece], bool],
+    guess: bool = False,
 ) -> AsyncIterator[Piece]:
-    """One engine's answer; the next one is asked only while nothing that `begins` one was passed on."""
+    """One engine's answer; the next one is asked only while nothing that `begins` one was passed on.
+
+    A `guess` that is refused goes nowhere else: what is said for certain a moment later shall sound the same.
+    """
     failure: EngineError | None = None
     for entry in line.candidates():
         with line.asking(entry) as attempt:
@@ -102,7 +107,7 @@ async def _answer(
         failure = attempt.failure
         if failure is None:
             return
-        if attempt.begun or failure.code == WITHHELD:
+        if attempt.begun or failure.code == WITHHELD or (guess and isinstance(failure, EngineBusy)):
             break
     assert failure is not None
     raise failure
@@ -127,7 +132,7 @@ def _sounds(piece: Pcm) -> bool:
 
 
 def _with_voice(choice: VoiceChoice, voice: str) -> VoiceChoice:
-    return VoiceChoice(voice, choice.language, choice.speed, choice.pitch, choice.volume_db)
+    return replace(choice, voice=voice)
 
 
 class _Repeatable:

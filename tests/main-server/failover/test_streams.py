@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from contracts.errors import EngineError, EngineFailed, EngineTimeout, EngineUnavailable
+from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineTimeout, EngineUnavailable
 from contracts.language_model import Words
 from contracts.speech import VoiceChoice, one
 from fakes.engines_in_line import LineModel, LineVoice
@@ -203,6 +203,18 @@ def test_a_voice_that_has_made_sound_is_not_followed_in_mid_sentence() -> None:
             async for _ in voice.speak(words(), VoiceChoice()):
                 pass
         assert second.spoken == []
+
+    run_virtual(talk())
+
+
+def test_a_draft_that_is_refused_is_not_spoken_by_another_voice() -> None:
+    async def talk() -> None:
+        _, second, voice = voices(error=EngineBusy("full", engine="openai"))
+        with pytest.raises(EngineBusy):
+            async for _ in voice.speak(words(), VoiceChoice(draft=True)):
+                pass
+        assert second.spoken == []
+        assert len([piece async for piece in voice.speak(words(), VoiceChoice())]) == 2
 
     run_virtual(talk())
 

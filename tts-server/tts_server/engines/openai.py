@@ -47,7 +47,8 @@ class OpenAISynthesizer:
 
     `base_url` ends before /audio/speech. `voice` is used where VoiceChoice names none; `options` go into every request
     as they are. `response_format` is "pcm" or "wav", but whichever of the two comes is taken. The API has speed but no
-    pitch. Raises EngineUnavailable when the address or the key cannot be used.
+    pitch. `takes_drafts`: it is a tts-server of ours, which knows what may wait.
+    Raises EngineUnavailable when the address or the key cannot be used.
     """
 
     name = "openai"
@@ -63,6 +64,7 @@ class OpenAISynthesizer:
         deadlines: Deadlines | None = None,
         options: Mapping[str, Any] | None = None,
         max_connections: int = 512,
+        takes_drafts: bool = False,
     ) -> None:
         url = server_url(base_url)
         if url is None:
@@ -78,6 +80,7 @@ class OpenAISynthesizer:
         self._response_format = response_format
         self._deadlines = deadlines or Deadlines()
         self._options = dict(options or {})
+        self._takes_drafts = takes_drafts
         self._connections = Connections(
             header, connect_s=self._deadlines.connect_s, limit=max_connections, read_buffer_bytes=READ_BUFFER_BYTES
         )
@@ -156,6 +159,8 @@ class OpenAISynthesizer:
             "response_format": self._response_format,
             **self._options,
         }
+        if choice.draft and self._takes_drafts:
+            body["draft"] = True
         if choice.speed != 1.0:
             slowest, fastest = _SPEED_RANGE
             body["speed"] = min(max(choice.speed, slowest), fastest)

@@ -129,6 +129,7 @@ class SherpaSynthesizer:
             "text": text,
             "speaker": _speaker(choice.voice, voice),
             "speed": min(max(choice.speed, SPEED_RANGE[0]), SPEED_RANGE[1]),
+            "draft": choice.draft,
             "phonemes": await _phonemes(text, language) if voice.wants_phonemes else [],
         }
         async with aclosing(self._heard(wanted)) as made:

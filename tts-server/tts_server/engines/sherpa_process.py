@@ -15,9 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contracts.errors import EngineUnavailable
-from contracts.loopback import Answer, Frame
+from contracts.errors import EngineBusy, EngineUnavailable
+from contracts.loopback import MAX_REQUESTS, Answer, Frame
 from contracts.supervisor import serve_parent
+from contracts.turnstile import Turnstile
 from tts_server.engines.sherpa_files import voice_files
 from tts_server.engines.sherpa_voice import SherpaVoice
 
@@ -30,10 +31,11 @@ class Voices:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sherpa")
+        self._turnstile = Turnstile(MAX_REQUESTS)
         self._loaded: dict[str, SherpaVoice] = {}
 
     async def handle(self, kind: str, request: Frame) -> Answer:
-        """Raises EngineUnavailable."""
+        """Raises EngineUnavailable, EngineBusy."""
         models = Path(str(request.fields["models"]))
         voices = self._loaded or await asyncio.get_running_loop().run_in_executor(self._thread, self._load, models)
         if kind == "load":
@@ -52,13 +54,17 @@ class Voices:
     async def _say(self, voice: SherpaVoice, request: Frame) -> AsyncGenerator[Frame, None]:
         """The sound as it is computed; closing it stops the computing at its next piece."""
         wanted = request.fields
+        draft = wanted.get("draft") is True
+        if not self._turnstile.has_room(draft):
+            raise EngineBusy("The voices have too much to do.", engine="sherpa")
+        await self._turnstile.enter(draft)
         listener = _Listener(asyncio.get_running_loop())
 
         def work() -> None:
             voice.say(wanted["text"], wanted["speaker"], wanted["speed"], listener.hear, wanted["phonemes"])
 
         job = listener.loop.run_in_executor(self._thread, work)
-        job.add_done_callback(lambda _: listener.queue.put_nowait(None))
+        job.add_done_callback(lambda _: self._done(listener))
         try:
             while (pcm := await listener.queue.get()) is not None:
                 yield Frame(body=pcm)
@@ -66,6 +72,10 @@ class Voices:
         finally:
             listener.gone = True
             job.cancel()
+
+    def _done(self, listener: _Listener) -> None:
+        self._turnstile.leave()
+        listener.queue.put_nowait(None)
 
 
 @dataclass(slots=True)

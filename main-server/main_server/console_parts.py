@@ -1,0 +1,57 @@
+"""What the API needs of the house: the database, what happens live, the seal of secrets, a hand on the devices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+from main_server.api.access.origin import TrustedProxies
+from main_server.api.live import LiveEvents, WhoseDevice
+from main_server.api.parts import ApiParts
+from main_server.conversation.ports import CloseReason
+from main_server.device.hub import DeviceHub
+from main_server.network import networks
+from main_server.secret_keys import secret_keys
+from main_server.settings import Settings
+from main_server.store.devices import Devices
+from main_server.store.engine import Database
+from main_server.store.sealing import Seal
+
+QUERY_S = 2.0
+
+
+def live_events(database: Database) -> LiveEvents:
+    """Events for consoles, each account's own."""
+    return LiveEvents(_whose_device(database))
+
+
+def api_parts(settings: Settings, database: Database, live: LiveEvents, hub: DeviceHub) -> ApiParts:
+    """Raises ZhiyinError when the key of secrets cannot be read."""
+    return ApiParts(
+        database=database,
+        live=live,
+        seal=Seal(secret_keys(settings)),
+        version=version("zhiyin"),
+        online=lambda device_id: hub.switchboard.find(device_id) is not None,
+        hang_up=_hang_up(hub),
+        proxies=TrustedProxies(networks(settings.trusted_proxies)),
+        public_host=urlsplit(settings.public_url or "").netloc,
+    )
+
+
+def _whose_device(database: Database) -> WhoseDevice:
+    async def whose(device_id: str) -> str | None:
+        async with asyncio.timeout(QUERY_S), database.reading() as session:
+            return await Devices(session).owner_of(device_id)
+
+    return whose
+
+
+def _hang_up(hub: DeviceHub) -> Callable[[str], Awaitable[None]]:
+    async def hang_up(device_id: str) -> None:
+        if (channel := hub.switchboard.find(device_id)) is not None:
+            channel.cut(CloseReason.REVOKED)
+
+    return hang_up
