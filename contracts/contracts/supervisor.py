@@ -141,7 +141,7 @@ class ChildProcess:
                 yield frame
 
     async def close(self) -> None:
-        """Stops the child: SIGTERM, then SIGKILL after STOP_TIMEOUT_S."""
+        """Stops the child by the end of its stdin, after STOP_TIMEOUT_S by SIGKILL."""
         self._closed = self._failed = True
         self._problem = "it has been stopped"
         keeping, self._keeping = self._keeping, None
@@ -242,7 +242,9 @@ class ChildProcess:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """SIGTERM, after STOP_TIMEOUT_S SIGKILL; returns when the process is gone and its pipes are closed.
+    """End of stdin, SIGTERM (for one that does not read yet), after STOP_TIMEOUT_S SIGKILL.
+
+    Returns when the process is gone and its pipes are closed.
 
     asyncio.wait, not asyncio.timeout: this runs in a task that is being cancelled, where Python 3.11.2 (Debian 12)
     raises CancelledError instead of TimeoutError, and the process would live on.
@@ -263,11 +265,11 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def serve_parent(handler: Handler) -> None:
-    """The child's half: serves requests until stdin ends or SIGTERM comes. Nothing else may be written to stdout."""
+    """The child's half: serves requests until stdin ends. Nothing else may be written to stdout."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides when we stop
+    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and systemd's stop reach every process of a service:
+        signal.signal(number, signal.SIG_IGN)  # the parent, which lets turns finish, decides when we stop
     stdin = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
     token = (await stdin.readline()).decode().strip()

@@ -50,7 +50,8 @@ class Failures:
         """What a status other than 200 means. `reason` is a short code: more of a body may repeat key or words."""
         said = f"The {self.server} at {self.where} answered {status}" + (f" ({reason})" if reason else "")
         if status in (401, 403):
-            return EngineUnavailable(f"{said}: it refuses the key.", engine=self.engine)
+            keys = f"{self.setting}_KEY, or ZHIYIN_INTERNAL_TOKEN where it is a service of ours"
+            return EngineUnavailable(f"{said}: it refuses the key; check {keys}.", engine=self.engine)
         if status in (429, 503):
             return EngineBusy(f"{said}: it is full, or the account's limit is reached.", engine=self.engine)
         if 300 <= status < 400:

@@ -73,6 +73,15 @@ async def test_a_child_that_died_is_started_again(child):
     assert (await child.request("pid")).fields["pid"] != first_pid
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_to_the_whole_service_leaves_the_stopping_of_the_child_to_its_parent(child, number):
+    await child.start()
+    first_pid = child.pid
+    os.kill(first_pid, number)
+    for _ in range(3):
+        assert (await child.request("pid")).fields["pid"] == first_pid
+
+
 async def test_the_token_is_neither_an_argument_nor_in_the_environment(child):
     seen = (await child.request("arguments")).fields
     assert child.pid is not None

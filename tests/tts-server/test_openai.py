@@ -277,7 +277,7 @@ async def test_warming_opens_a_connection_that_the_first_text_uses(
 
 async def test_warming_tries_the_key(server: SpeechServer, engine: OpenAISynthesizer) -> None:
     server.models_status = 401
-    with pytest.raises(EngineUnavailable, match="refuses the key"):
+    with pytest.raises(EngineUnavailable, match="refuses the key; check ZHIYIN_TTS_KEY, or ZHIYIN_INTERNAL_TOKEN"):
         await engine.warm()
 
 
