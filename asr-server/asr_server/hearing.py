@@ -283,7 +283,7 @@ class LocalHearingSession:
         self._tell(SpeechStarted(started.start_sample))
 
     def _ask(self, early: bool = False) -> None:
-        # All there is goes along, 40 ms of quiet or more: what comes after it waits until speech goes on, so that
+        # All there is goes along, 30 ms of quiet or more: what comes after it waits until speech goes on, so that
         # nothing is fed between this question and the commit.
         self._sound.flowing = False
         self._feed()

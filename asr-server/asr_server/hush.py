@@ -9,7 +9,7 @@ from __future__ import annotations
 from asr_server.voicing import PIECE_SAMPLES
 from contracts.audio import HEARING_RATE_HZ
 
-HUSH_MS = 40
+HUSH_MS = 30
 """So much quiet at the end of a packet is worth a question."""
 
 APART_MS = 300
