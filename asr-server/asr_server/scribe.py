@@ -134,13 +134,17 @@ class Scribe:
         self._current = None
 
     async def close(self) -> None:
-        """Drops everything and returns when nothing runs any more, or the engine has not let go in time."""
+        """Drops everything and returns when nothing runs any more, or the engine has not let go in time.
+
+        asyncio.wait, not asyncio.timeout: a session that is being cancelled closes its ears, too, and in such a task
+        Python 3.11.2 (Debian 12) raises CancelledError instead of TimeoutError.
+        """
         self.drop()
-        try:
-            async with asyncio.timeout(2 * CLOSE_DEADLINE_S):
-                while self._task is not None:
-                    await asyncio.wait({self._task})
-        except TimeoutError:
+        now_s = asyncio.get_running_loop().time
+        until_s = now_s() + 2 * CLOSE_DEADLINE_S
+        while self._task is not None and now_s() < until_s:
+            await asyncio.wait({self._task}, timeout=until_s - now_s())
+        if self._task is not None:
             log.warning("a recogniser did not stop", engine=self._transcriber.name)
 
     def _discard(self, work: _Work | None) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from asr_server import scribe
 from asr_server.dispatch import Dispatch
 from asr_server.hearing import LocalHearing, LocalHearingSession
 from asr_server.voice_activity import SileroModel
@@ -28,9 +30,10 @@ from contracts.hearing import (
     SpeechStarted,
     Utterance,
 )
+from contracts.transcription import Transcript
 from fakes.device_sound import packets
 from fakes.spoken import Samples, at_level, noise, say, silence
-from fakes.transcriber import Line, ScriptedTranscriber
+from fakes.transcriber import Line, ScriptedTranscriber, ScriptedTranscription
 
 MS = 16  # samples
 MODEL = functools.cache(SileroModel)
@@ -363,6 +366,39 @@ async def test_a_listener_may_begin_again_while_it_is_told(open_ears: Open) -> N
     ears.session._deliver = listen_again
     await ears.play(silence(900), SENTENCE, silence(600), SENTENCE, silence(600))
     assert ears.kinds == [SpeechStarted, Pause, Utterance] * 2
+
+
+async def test_a_session_that_is_cancelled_leaves_a_recogniser_behind_that_does_not_let_go(
+    open_ears: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scribe, "CLOSE_DEADLINE_S", 0.05)
+    ears, let_go, closed = await open_ears(), asyncio.Event(), asyncio.Event()
+
+    async def peek(work: ScriptedTranscription) -> Transcript:
+        while not let_go.is_set():
+            with suppress(asyncio.CancelledError):
+                await let_go.wait()
+        return Transcript("")
+
+    monkeypatch.setattr(ScriptedTranscription, "peek", peek)
+    await ears.play(silence(900), SENTENCE, silence(600))
+
+    async def session() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await ears.session.close()
+            closed.set()  # what a session does after it
+
+    task = asyncio.create_task(session())
+    await settle()
+    task.cancel()
+    try:
+        await asyncio.wait((task,))
+        assert closed.is_set()
+    finally:
+        let_go.set()
+        await settle()
 
 
 async def test_closing_cancels_the_recogniser_and_tells_nothing_more(open_ears: Open) -> None:
