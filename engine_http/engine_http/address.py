@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from yarl import URL
 
 from contracts.errors import EngineUnavailable
@@ -14,6 +16,16 @@ def server_url(typed: str) -> URL | None:
     except ValueError:
         return None
     return url if url.scheme in ("http", "https") and url.host else None
+
+
+def is_near(url: URL) -> bool:
+    """Whether this is a server of one's own, by its name: this machine, a private address, or a name without a dot."""
+    host = url.host or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".lan", ".internal", ".localhost"))
+    return address.is_private or address.is_loopback
 
 
 def endpoint(url: URL, path: str) -> URL:

@@ -10,6 +10,7 @@ from contracts.language_model import LanguageModel
 from contracts.speech import Synthesizer
 from contracts.transcription import Transcriber
 from engine_choice.local import AUTO, RECOGNISERS, VOICES, Chosen, load, local_recogniser, local_voice
+from engine_http.address import is_near, server_url
 from main_server.brain.offline import OfflineBrain
 from main_server.brain.openai_model import ModelDeadlines, OpenAIModel
 from main_server.model_files import models_dir
@@ -39,7 +40,9 @@ def model(settings: Settings, deadlines: ModelDeadlines | None = None) -> Chosen
     """The language model at ZHIYIN_LLM_URL, else the offline brain. Raises EngineUnavailable."""
     if settings.llm_url:
         key = settings.llm_key.get_secret_value()
-        engine = OpenAIModel(settings.llm_url, settings.llm_model, key, deadlines=deadlines)
+        near = (url := server_url(settings.llm_url)) is not None and is_near(url)
+        ahead = near if settings.llm_read_ahead == AUTO else settings.llm_read_ahead == "on"
+        engine = OpenAIModel(settings.llm_url, settings.llm_model, key, deadlines=deadlines, reads_ahead=ahead)
         return Chosen(engine, f"{settings.llm_model} at {_without_query(settings.llm_url)} (ZHIYIN_LLM_URL)")
     return Chosen(
         OfflineBrain(),

@@ -186,6 +186,10 @@ class Settings(BaseSettings):
     endpointing: Annotated[str, AfterValidator(_endpointing)] = Field(
         "adaptive", description="When a person has finished: adaptive, or fixed:MS of silence (240 is a good one)."
     )
+    llm_read_ahead: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Have the model read how a talk begins when the toy wakes (auto: in your own network).",
+    )
     drafts: bool = Field(
         True, description="Begin the reply at a pause, before it is sure that the person has finished (on / off)."
     )

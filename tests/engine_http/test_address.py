@@ -6,7 +6,7 @@ import pytest
 from yarl import URL
 
 from contracts.errors import EngineUnavailable
-from engine_http.address import endpoint, server_url, with_key
+from engine_http.address import endpoint, is_near, server_url, with_key
 
 
 @pytest.mark.parametrize("typed", ["", "host:80", "ftp://host", "http://", "http://[", "v1"])
@@ -40,3 +40,23 @@ def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(key: str) -> No
     with pytest.raises(EngineUnavailable, match="The server's key") as raised:
         with_key(URL("http://host"), key, "server", "openai")
     assert key not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "near"),
+    [
+        ("http://127.0.0.1:11434/v1", True),
+        ("http://localhost/v1", True),
+        ("http://[::1]:8000/v1", True),
+        ("http://192.168.1.20:8080/v1", True),
+        ("http://ollama:11434/v1", True),
+        ("http://gpu-box.local/v1", True),
+        ("http://host.docker.internal:8000/v1", True),
+        ("https://api.example.com/v1", False),
+        ("https://8.8.8.8/v1", False),
+    ],
+)
+def test_a_server_of_ones_own_is_known_by_its_address(typed: str, near: bool) -> None:
+    url = server_url(typed)
+    assert url is not None
+    assert is_near(url) is near

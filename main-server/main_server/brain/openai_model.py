@@ -21,7 +21,7 @@ import aiohttp
 import orjson
 
 from contracts.errors import EngineUnavailable
-from contracts.language_model import Message, ModelEvent, ToolSpec
+from contracts.language_model import Author, Message, ModelEvent, ToolSpec
 from engine_http.address import with_key
 from engine_http.connections import Connections
 from main_server.brain.chat_request import as_chat, chat_url, models_url, tool_entry
@@ -55,6 +55,7 @@ class OpenAIModel:
         deadlines: ModelDeadlines | None = None,
         options: Mapping[str, Any] | None = None,
         max_connections: int = 512,
+        reads_ahead: bool = False,
     ) -> None:
         self._url, header = with_key(chat_url(base_url, self.name), key, "language model server", self.name)
         if not model:
@@ -63,6 +64,7 @@ class OpenAIModel:
         self._model = model
         self._deadlines = deadlines or ModelDeadlines()
         self._options = dict(options or {})
+        self._reads_ahead = reads_ahead
         self._connections = Connections(
             {"Content-Type": "application/json", "Accept": "text/event-stream, application/json", **header},
             connect_s=self._deadlines.connect_s,
@@ -106,6 +108,21 @@ class OpenAIModel:
         """Has a connection open before it is needed; asks nothing."""
         with Patience(self._deadlines, self._where, self.name).asking():
             await self._connections.connect(self._url)
+
+    async def prepare(self, beginning: Sequence[Message], tools: Sequence[ToolSpec]) -> None:
+        """Asks for one token behind the beginning, so that a server with a prompt cache (llama.cpp, vLLM, Ollama) has
+        read it. Only where `reads_ahead`: elsewhere the tokens are paid for."""
+        if not self._reads_ahead:
+            return
+        body = self._body([*beginning, Message(Author.USER, ".")], tools, self._without) | {"max_tokens": 1}
+        patience = Patience(self._deadlines, self._where, self.name)
+        with patience.asking():
+            async with asyncio.timeout(self._deadlines.first_token_s):
+                response = await self._connections.post(self._url, partial(dict, data=orjson.dumps(body)))
+                try:
+                    await response.content.read(_REFUSAL_BYTES)
+                finally:
+                    response.close()
 
     async def close(self) -> None:
         await self._connections.close()

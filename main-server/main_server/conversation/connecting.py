@@ -1,4 +1,4 @@
-"""Connections to recogniser, model and voice, opened while the person still speaks."""
+"""Connections to recogniser, model and voice, opened while the person still speaks; a model that reads ahead."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.connecting import connect
+from contracts.connecting import connect, prepare
 from contracts.errors import EngineError
+from contracts.language_model import Message
+from main_server.conversation.ports import Toolbox
 
 log = logging.getLogger(__name__)
 
 CONNECT_S = 3.0
+PREPARE_S = 15.0
+TOOLS_LISTED_S = 1.0
 
 
 @dataclass(slots=True)
@@ -21,17 +25,34 @@ class Connecting:
 
     engines: Sequence[object]
     _task: asyncio.Task[None] | None = None
+    _preparing: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Returns at once; one attempt at a time."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._connect(), name="connect")
 
+    def read_ahead(self, beginning: Sequence[Message], tools: Toolbox) -> None:
+        """Has the model read how its requests will begin, once in a session; returns at once."""
+        if self._preparing is None:
+            self._preparing = asyncio.create_task(self._read_ahead(tuple(beginning), tools), name="read ahead")
+
     async def close(self) -> None:
         """Gives up, and waits until that is done."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait((self._task,), timeout=CONNECT_S)
+        tasks = [task for task in (self._task, self._preparing) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CONNECT_S)
+
+    async def _read_ahead(self, beginning: Sequence[Message], tools: Toolbox) -> None:
+        await tools.settled(TOOLS_LISTED_S)  # they are part of every request
+        for engine in self.engines:
+            try:
+                async with asyncio.timeout(PREPARE_S):
+                    await prepare(engine, beginning, tools.specs())
+            except (EngineError, TimeoutError) as error:
+                log.debug("model could not read ahead", extra={"why": str(error)})
 
     async def _connect(self) -> None:
         await asyncio.gather(*(self._one(engine) for engine in self.engines))

@@ -226,6 +226,7 @@ class Session:
             self._greet()
         if self._floor.turn is None or mode is ListenMode.REALTIME:
             self._hear().listen(mode)
+            self._connecting.read_ahead(self._history.messages(), self.channel.tools)
         self._settle()
 
     async def _aborted(self) -> None:
@@ -241,6 +242,7 @@ class Session:
             self._begin_turn("text", text)
         elif self.role.greet:
             self._waking.wake(text.strip(), self._greet)
+            self._connecting.read_ahead(self._history.messages(), self.channel.tools)
 
     async def _heard(self, utterance: Utterance) -> None:
         if utterance.truncated:

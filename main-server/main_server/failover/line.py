@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
-from contracts.connecting import connect
+from contracts.connecting import connect, prepare
 from contracts.errors import EngineError
+from contracts.language_model import Message, ToolSpec
 from main_server.failover.breaker import Breaker, BreakerLimits, State, weight_of
 
 log = logging.getLogger(__name__)
@@ -118,6 +119,10 @@ class Line(Generic[EngineT]):
     async def connect(self) -> None:
         """Has the one that would be asked now connect. Raises EngineError; no breaker counts it."""
         await connect(next(self.candidates()).engine)
+
+    async def prepare(self, beginning: Sequence[Message], tools: Sequence[ToolSpec]) -> None:
+        """Has the one that would be asked now read ahead. Raises EngineError; no breaker counts it."""
+        await prepare(next(self.candidates()).engine, beginning, tools)
 
     async def close(self) -> None:
         """Closes all, then raises what the first that did not close raised."""

@@ -47,6 +47,9 @@ class FailoverModel:
     async def connect(self) -> None:
         await self.line.connect()
 
+    async def prepare(self, beginning: Sequence[Message], tools: Sequence[ToolSpec]) -> None:
+        await self.line.prepare(beginning, tools)
+
     async def close(self) -> None:
         await self.line.close()
 

@@ -62,6 +62,31 @@ async def test_usage_ends_the_answer(server: ChatServer, model: OpenAIModel) -> 
     assert server.requests[0]["stream_options"] == {"include_usage": True}
 
 
+async def test_a_server_of_ones_own_reads_the_beginning_ahead(server: ChatServer) -> None:
+    server.say(Answer(["I"]), Answer(["Hello."]))
+    model = OpenAIModel(server.url, "tiny", reads_ahead=True)
+    await model.prepare(ASKED[:1], [TOOL])
+    assert await words_of(model) == "Hello."
+    ahead, asked = server.requests
+    assert ahead["max_tokens"] == 1 and "max_tokens" not in asked
+    assert ahead["messages"][0] == asked["messages"][0]
+    assert [tool["function"]["name"] for tool in ahead["tools"]] == ["set_volume"]
+    await model.close()
+
+
+async def test_nothing_is_read_ahead_where_tokens_are_paid_for(server: ChatServer, model: OpenAIModel) -> None:
+    await model.prepare(ASKED[:1], [TOOL])
+    assert server.requests == []
+
+
+async def test_a_server_that_cannot_read_ahead_is_no_news(server: ChatServer) -> None:
+    server.say(Answer(status=500), Answer(["Hello."]))
+    model = OpenAIModel(server.url, "tiny", reads_ahead=True)
+    await model.prepare(ASKED[:1], [])
+    assert await words_of(model) == "Hello."
+    await model.close()
+
+
 async def test_the_request_is_what_the_api_wants(server: ChatServer, model: OpenAIModel) -> None:
     await events_of(model, [TOOL])
     body = server.requests[0]
