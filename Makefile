@@ -18,7 +18,7 @@ run: setup ## Start everything on this machine: console, OTA, toys
 
 test: ## Install what tests need (no torch) and run them all
 	@PYTHON=$(PYTHON) sh scripts/setup.sh test
-	@$(BIN)/python -m pytest
+	@sh scripts/test.sh
 
 check: ## Lint, format, types
 	@PYTHON=$(PYTHON) sh scripts/setup.sh test
