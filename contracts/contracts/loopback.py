@@ -48,6 +48,9 @@ MAX_REQUESTS = 64
 MAX_CONNECTIONS = 256
 """One more is closed at once."""
 
+MAX_STRANGERS = 64
+"""Of those, callers that have shown no token yet; one more closes the oldest, so that nobody can keep others out."""
+
 HELLO_TIMEOUT_S = 5.0
 MAX_HELLO_BYTES = 4 * 1024
 """Of a caller's first frame: nobody who has shown no token may fill the memory."""
@@ -88,6 +91,7 @@ class LoopbackServer:
         self._token = token
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._strangers: dict[asyncio.StreamWriter, None] = {}  # in the order they came
         self._answering: set[asyncio.Task[None]] = set()
         self._draining = False
 
@@ -121,6 +125,11 @@ class LoopbackServer:
         if len(self._connections) >= MAX_CONNECTIONS:
             writer.transport.abort()
             return
+        self._strangers[writer] = None
+        if len(self._strangers) > MAX_STRANGERS:
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.transport.abort()
         connection = asyncio.create_task(self._serve(reader, writer))
         self._connections.add(connection)
         connection.add_done_callback(self._connections.discard)
@@ -134,6 +143,7 @@ class LoopbackServer:
                 async with asyncio.timeout(HELLO_TIMEOUT_S):
                     await writer.wait_closed()
                 return
+            self._strangers.pop(writer, None)
             while True:
                 header, body = await _read(reader)
                 self._dispatch(header, body, running, writer)
@@ -143,6 +153,7 @@ class LoopbackServer:
         finally:
             for task in running.values():
                 task.cancel()
+            self._strangers.pop(writer, None)
             writer.transport.abort()
 
     async def _knows_token(self, reader: asyncio.StreamReader) -> bool:

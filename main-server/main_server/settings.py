@@ -115,7 +115,6 @@ ModelAddress = Annotated[str, AfterValidator(_model_addresses)]
 HearingAddress = Annotated[str, AfterValidator(_hearing_address)]
 FabricAddress = Annotated[str, AfterValidator(_fabric_address)]
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
 class Settings(BaseSettings):

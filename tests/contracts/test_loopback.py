@@ -174,6 +174,18 @@ async def test_one_connection_too_many_is_closed_and_the_others_go_on(port, clie
     await client.request("echo")
 
 
+async def test_callers_without_a_token_keep_nobody_out(port, client, monkeypatch):
+    monkeypatch.setattr(loopback, "MAX_STRANGERS", 2)
+    strangers = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+    assert await _rest(strangers[0][0]) == b""  # the oldest has made room, long before its time for a token was over
+    late = await LoopbackClient.connect(port, TOKEN, engine="it")
+    await late.request("echo")
+    await client.request("echo")
+    await late.close()
+    for _, writer in strangers:
+        writer.close()
+
+
 async def test_a_server_that_drains_answers_what_it_has_and_refuses_what_comes(scripted):
     server = LoopbackServer(scripted.handle, TOKEN)
     client = await LoopbackClient.connect(await server.start(), TOKEN, engine="it")
