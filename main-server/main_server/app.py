@@ -78,8 +78,8 @@ def banner(house: House, port: int, founding: str = "") -> str:
     settings = house.settings
     rows = {"console": f"{_base_url(settings, port)}/", "OTA URL": about(house, port).ota_url} | house.serves()
     rows["data"] = str(settings.data_dir.resolve())
-    if founding and settings.claim == "code":  # with `open` nobody needs an account
-        rows["first owner"] = f"{_base_url(settings, port)}/#/register?invitation={founding}"
+    if founding:
+        rows["first owner"] = f"{_base_url(settings, port)}/register?invitation={founding}"
     lines = [f"Zhiyin 知音 {version('zhiyin')}", *(f"  {name:<12} {what}" for name, what in rows.items())]
     if settings.claim == "open" and not is_loopback(settings.host):
         lines.append(
@@ -94,6 +94,7 @@ def about(house: House, port: int) -> About:
     return About(
         ota_url=f"{base}/xiaozhi/ota/",
         device_url=f"{base.replace('http', 'ws', 1)}/xiaozhi/v1/",
+        claim=house.settings.claim,
         engines=house.serves(),
     )
 
