@@ -20,11 +20,11 @@ from hearing_client.hearing import RemoteHearing
 from main_server import engine_lists, engines
 from main_server.claim_desk import StoreClaimDesk
 from main_server.console_parts import api_parts, live_events
+from main_server.conversation.cast import Cast, Engines, SameCast
 from main_server.conversation.draft import MOST_UNDER_WAY, DraftRoom
 from main_server.conversation.ports import Channel
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
-from main_server.conversation.turn import Engines
 from main_server.device.directory import DeviceReport
 from main_server.device.gate import OpenGate, TokenGate
 from main_server.device.hub import DeviceHub
@@ -130,18 +130,20 @@ class Reception:
         return Session(
             channel=channel,
             hearing=self._hearing,
-            engines=Engines(
-                model=engine_lists.for_session(self._model),
-                voice=self.voice_at(downlink),
-                spare_voice=OpusVoice(self._spare_voice, VoiceChoice(), downlink, self.cache),
-                recogniser=self._recogniser.name,
-                ears=self._recogniser,
-            ),
-            role=self._role,
+            casting=SameCast(Cast(self._engines_at(downlink), self._role)),
             emit=self._emit,
             endpointing=self._endpointing,
             limits=self._limits,
             draft_room=self.draft_room,
+        )
+
+    def _engines_at(self, downlink: OpusFormat) -> Engines:
+        return Engines(
+            model=engine_lists.for_session(self._model),
+            voice=self.voice_at(downlink),
+            spare_voice=OpusVoice(self._spare_voice, VoiceChoice(), downlink, self.cache),
+            recogniser=self._recogniser.name,
+            ears=self._recogniser,
         )
 
 

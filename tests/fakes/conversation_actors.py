@@ -20,10 +20,10 @@ from contracts.hearing import (
     Utterance,
 )
 from contracts.language_model import Message, ModelEvent, ToolCall, ToolSpec, Words
+from main_server.conversation.cast import Cast, Engines, SameCast
 from main_server.conversation.ports import CloseReason, DeviceTraits
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
-from main_server.conversation.turn import Engines
 
 
 @dataclass
@@ -272,7 +272,9 @@ class Scene:
 
     async def __aenter__(self) -> Scene:
         engines = Engines(self.model, self.voice, self.spare_voice, recogniser="scripted")
-        self.session = Session(self.toy, self.ears, engines, self.role, self.events.append, limits=self.limits)
+        self.session = Session(
+            self.toy, self.ears, SameCast(Cast(engines, self.role)), self.events.append, limits=self.limits
+        )
         self.toy.on_close = self.session.closed
         self.toy.last_sent_s = asyncio.get_running_loop().time()  # the hello was just answered
         self._task = asyncio.create_task(self.session.run())

@@ -44,6 +44,11 @@ class History:
         self._max_tokens = max_tokens
         self._turns: list[list[Message]] = []
 
+    def become(self, system: str, *, max_turns: int) -> None:
+        """From now on the model is told to be somebody else; what was said stays."""
+        self.system = system
+        self._max_turns = max(1, max_turns)
+
     def __len__(self) -> int:
         """Turns kept."""
         return len(self._turns)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from contracts.errors import EngineError, EngineFailed
 from contracts.events import EventSink, Outcome, Stage, TurnEnded
 from contracts.hearing import Utterance
-from contracts.language_model import LanguageModel
+from main_server.conversation.cast import Engines
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import Draft, Opening
 from main_server.conversation.fault import Fault, fault_of, first_cause
@@ -28,20 +28,6 @@ from main_server.conversation.thinking import Thinking
 log = logging.getLogger(__name__)
 
 TURN_LIMIT_S = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """What answers in this session. `spare_voice` speaks the apology when `voice` is the one that failed.
-
-    `ears` is the recogniser, of which a session knows no more than that it may have to be connected to.
-    """
-
-    model: LanguageModel
-    voice: Voice
-    spare_voice: Voice
-    recogniser: str = ""
-    ears: object = None
 
 
 @dataclass(slots=True)
