@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError
 
 import numpy as np
@@ -83,6 +84,18 @@ def test_sessions_share_the_model_and_nothing_else(model: SileroModel) -> None:
         mixed += one.push(sound[first : first + 1024])
         other.push(pcm(noise(32, -20, seed=first)))
     assert mixed == pytest.approx(alone, abs=1e-4)
+
+
+def test_a_recording_in_a_thread_of_its_own_disturbs_nobody(model: SileroModel) -> None:
+    sounds = [pcm(say("yes")), pcm(noise(1500, -20))] * 2
+
+    def heard(sound: bytes) -> list[float]:
+        activity = VoiceActivity(model)
+        return [likely for first in range(0, len(sound), 1920) for likely in activity.push(sound[first : first + 1920])]
+
+    alone = [heard(sound) for sound in sounds]
+    with ThreadPoolExecutor(len(sounds)) as threads:
+        assert list(threads.map(heard, sounds)) == alone
 
 
 def test_long_muted_silence_costs_no_model_and_delays_no_word(model: SileroModel) -> None:
