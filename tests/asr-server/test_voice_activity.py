@@ -7,12 +7,13 @@ from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from asr_server import voice_activity
 from asr_server.endpointing import Commit, Decision, Endpointing, Started
 from asr_server.loudness import Loudness
 from asr_server.patience import Thresholds
-from asr_server.voice_activity import SileroModel, VoiceActivity
+from asr_server.voice_activity import Memory, SileroModel, VoiceActivity
 from contracts.errors import EngineUnavailable
 from contracts.hearing import ListenMode
 from fakes.spoken import Samples, at_level, noise, pcm, say, silence
@@ -104,10 +105,10 @@ def test_long_muted_silence_costs_no_model_and_delays_no_word(model: SileroModel
     class Counting(SileroModel):
         def __init__(self) -> None: ...
 
-        def run(self, windows: Samples, hidden: Samples, cell: Samples) -> tuple[Samples, Samples, Samples]:
+        def run(self, samples: NDArray[np.int16], memory: Memory) -> list[float]:
             nonlocal runs
-            runs += len(windows)
-            return model.run(windows, hidden, cell)
+            runs += len(samples)
+            return model.run(samples, memory)
 
     skipping = VoiceActivity(Counting())
     for _ in range(200):
