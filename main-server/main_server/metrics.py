@@ -27,7 +27,7 @@ from contracts.events import (
 
 STAGE_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 INTERRUPTION_BUCKETS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.8, 1.0)
-LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+LAG_BUCKETS_S = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 STAGES: dict[str, Callable[[TurnTimings], float | None]] = {
     "silence": lambda timings: timings.silence_ms,
@@ -100,7 +100,7 @@ class Metrics:
         self._lag_now = self._gauge("zhiyin_event_loop_lag_seconds", "How late the event loop was the last time.")
         self._lags = Histogram(
             "zhiyin_event_loop_delay_seconds",
-            "How late the event loop was, asked four times a second.",
+            "How late the event loop was, asked ten times a second.",
             buckets=LAG_BUCKETS_S,
             registry=self.registry,
         )
