@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from contracts.errors import ZhiyinError
@@ -75,6 +77,12 @@ def _settings() -> Any:
     return load_settings()
 
 
+def _serving_settings() -> Any:
+    from main_server.settings import load_serving_settings
+
+    return load_serving_settings()
+
+
 def _main_server(settings: Any) -> None:
     from main_server.app import run
     from main_server.model_files import offer_models
@@ -108,7 +116,7 @@ def _tts_server(settings: Any) -> None:
 
 
 PROGRAMS = {
-    "serve": Program("migrate the database and serve devices, OTA and console", _settings, _main_server),
+    "serve": Program("migrate the database and serve devices, OTA and console", _serving_settings, _main_server),
     "asr-server": Program("the ears as a program of their own (ZHIYIN_HEARING_URL)", _settings, _asr_server),
     "asr-worker": Program("the recogniser as a program of its own (ZHIYIN_FABRIC_URL)", _settings, _asr_worker),
     "tts-server": Program(
@@ -128,7 +136,15 @@ def _toy(
     from toy.cli import add_toy_command, run  # a toy needs none of the server, nor the server a toy
 
     add_toy_command(commands)
-    return run(parser.parse_args(arguments))
+    return run(parser.parse_args(arguments), _data_dir)
+
+
+def _data_dir() -> Path:
+    """Where a server that is started in this folder keeps what it keeps."""
+    try:
+        return Path(_settings().data_dir)
+    except ZhiyinError:  # that is the server's to complain about
+        return Path(os.environ.get("ZHIYIN_DATA_DIR") or "data")
 
 
 def _models(

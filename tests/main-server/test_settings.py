@@ -19,7 +19,7 @@ def test_an_empty_setting_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(f"ZHIYIN_{name}", "")
     settings = load_settings()
     assert (settings.asr, settings.tts, settings.llm_url, settings.port) == ("auto", "auto", None, 8000)
-    assert (settings.claim, settings.endpointing, settings.public_url) == ("open", "adaptive", None)
+    assert (settings.claim, settings.endpointing, settings.public_url) == ("code", "adaptive", None)
 
 
 @pytest.mark.parametrize(
