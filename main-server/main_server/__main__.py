@@ -25,7 +25,7 @@ class Program:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one of PROGRAMS, or what `zhiyin models`, `account`, `secrets`, `toy` do; returns the exit status."""
+    """Runs one of PROGRAMS, or what `models`, `account`, `device`, `secrets`, `toy` do; returns the exit status."""
     parser = argparse.ArgumentParser(prog="zhiyin", description="Zhiyin 知音: a voice backend for your own toys")
     parser.add_argument("--version", action="version", version=version("zhiyin"))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -37,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     if "account" in (arguments or sys.argv[1:])[:1]:
         return _account(parser, commands, arguments)
     commands.add_parser("account", help="look after accounts from the machine itself", add_help=False)
+    if "device" in (arguments or sys.argv[1:])[:1]:
+        return _device(parser, commands, arguments)
+    commands.add_parser("device", help="claim and list devices from the machine itself", add_help=False)
     if "secrets" in (arguments or sys.argv[1:])[:1]:
         return _secrets(parser, commands, arguments)
     commands.add_parser("secrets", help="change the keys that seal secrets in the database", add_help=False)
@@ -173,6 +176,17 @@ def _account(
     from main_server.account_command import add_account_command, run
 
     add_account_command(commands)
+    return _do(run, parser.parse_args(arguments))
+
+
+def _device(
+    parser: argparse.ArgumentParser,
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    arguments: list[str] | None,
+) -> int:
+    from main_server.device_command import add_device_command, run
+
+    add_device_command(commands)
     return _do(run, parser.parse_args(arguments))
 
 

@@ -107,6 +107,7 @@ def test_a_board_that_boots_through_the_ota_address_of_an_open_server_talks(tmp_
         )
         assert turn["reply"]
         assert server.rows("SELECT chip FROM devices WHERE device_id = '02:00:00:00:00:09'")
+        assert "first owner" in server.log  # also where nobody needs an account
 
 
 def test_the_server_tells_of_itself_and_never_of_anybodys_words(server: WholeServer) -> None:

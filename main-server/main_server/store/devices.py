@@ -9,7 +9,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.house_toy import NAMES
-from main_server.store.models import Conversation, Device, DeviceToken, Turn, utc_now
+from main_server.store.models import Account, Conversation, Device, DeviceToken, Turn, utc_now
 from main_server.store.paging import Paging, Rows, containing, page
 
 PAGE_ROWS = 50
@@ -38,6 +38,12 @@ class Devices:
         """Devices, the last seen first."""
         query = select(Device).order_by(Device.last_seen_at.desc(), Device.id).limit(limit).offset(offset)
         return (await self._session.scalars(query)).all()
+
+    async def with_owners(self) -> Sequence[tuple[Device, str | None]]:
+        """Every device and the name of its account, the last seen first."""
+        query = select(Device, Account.name).outerjoin(Account, Account.id == Device.account_id)
+        rows = await self._session.execute(query.order_by(Device.last_seen_at.desc(), Device.id))
+        return [(row.Device, row.name) for row in rows]
 
     async def known(self, device_id: str) -> KnownDevice | None:
         """What is known of a device; None when it never reported itself."""

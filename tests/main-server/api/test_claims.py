@@ -10,14 +10,19 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from fakes.api_people import KEY, ApiHouse
-from fakes.street import ANOTHERS, HERS, MAC, Street, claimed, street_on
-from main_server.api.access.attempts import Attempts
+from contracts.house_toy import NAMES
+from fakes.api_people import KEY, PLENTY, ApiHouse
+from fakes.street import ANOTHERS, HERS, MAC, TOY_TOKEN, Street, claimed, street_on
+from main_server.api.access.attempts import Attempts, Limit
+from main_server.api.access.origin import TrustedProxies
 from main_server.claim_desk import StoreClaimDesk
 from main_server.device.ota import ota_router
+from main_server.network import networks
 from main_server.store.claims import WAITING_OF_ADDRESS
 from main_server.store.models import Claim, Device, DeviceToken, utc_now
 from main_server.store.sealing import Seal
+
+HOUSE_TOY = f"{NAMES}01"
 
 
 @pytest.fixture
@@ -160,6 +165,41 @@ async def test_codes_cannot_be_walked(any_url: str) -> None:
         for guess in wrong:
             await owner.refused("POST", "/claims", 404, json={"code": guess})
         assert await owner.refused("POST", "/claims", 429, json={"code": code}) == "too_many_tries"
+
+
+async def test_guesses_count_for_the_account_and_for_the_address(any_url: str) -> None:
+    async with street_on(any_url, attempts=Attempts({**PLENTY, "claim": Limit(3, 600)})) as street:
+        owner = await street.house.founder()
+        max_ = await street.house.invited(owner, "max")
+        code = await street.code()
+        wrong = {"code": f"{(int(code) + 1) % 1_000_000:06d}"}
+        for _ in range(3):
+            await owner.refused("POST", "/claims", 404, json=wrong)
+        assert await max_.refused("POST", "/claims", 429, json={"code": code}) == "too_many_tries"  # of one address
+        forged = {"x-forwarded-for": "203.0.113.1", "forwarded": "for=203.0.113.1"}
+        assert await max_.refused("POST", "/claims", 429, json={"code": code}, headers=forged) == "too_many_tries"
+        cookies = owner.http.cookies
+        owner.http = street.house.stranger(address="203.0.113.7").http
+        owner.http.cookies = cookies
+        assert await owner.refused("POST", "/claims", 429, json={"code": code}) == "too_many_tries"  # of one account
+
+
+async def test_an_address_that_is_only_forwarded_is_not_the_boards(any_url: str) -> None:
+    async with street_on(any_url, proxies=TrustedProxies(networks("10.0.0.1"))) as street:
+        owner = await claimed(street)
+        await street.boot(client=ANOTHERS, address="203.0.113.9", x_forwarded_for="127.0.0.1")
+        [knock] = (await owner.ask("GET", "/claims"))["items"]
+        assert knock["address"] == "203.0.113.9"
+        await owner.ask("DELETE", f"/claims/{knock['id']}", 204)
+        await street.boot(client=ANOTHERS, address="10.0.0.1", x_forwarded_for="127.0.0.1, 198.51.100.4")
+        [knock] = (await owner.ask("GET", "/claims"))["items"]
+        assert knock["address"] == "198.51.100.4"
+
+
+@pytest.mark.parametrize("address", [HOUSE_TOY, MAC])
+async def test_the_token_of_one_machines_toy_is_no_boards(street: Street, address: str) -> None:
+    await claimed(street)
+    assert not await street.enters(TOY_TOKEN, mac=address)
 
 
 async def test_a_viewer_claims_nothing(street: Street) -> None:
