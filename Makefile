@@ -14,7 +14,7 @@ setup: ## Make .venv and install what `make run` needs (seconds when nothing cha
 	@PYTHON=$(PYTHON) sh scripts/setup.sh base
 
 run: setup ## Start everything on this machine: console, OTA, toys
-	@exec env ZHIYIN_HOST=$${ZHIYIN_HOST:-0.0.0.0} $(BIN)/zhiyin serve
+	@grep -qs '^ZHIYIN_HOST=.' .env || export ZHIYIN_HOST=$${ZHIYIN_HOST:-0.0.0.0}; exec $(BIN)/zhiyin serve
 
 test: ## Install what tests need (no torch) and run them all
 	@PYTHON=$(PYTHON) sh scripts/setup.sh test

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from main_server.device.addresses import checked_public_url
 from main_server.network import networks
+from serving.access import is_loopback
 from serving.errors import SettingsError
 from serving.internal_token import TOKEN_FILE
 from tts_server.settings import TtsServerSettings
@@ -139,7 +140,7 @@ class Settings(BaseSettings):
         "", description="Reverse proxies whose word about a client's address counts; addresses or networks, by commas."
     )
     claim: Literal["open", "code"] = Field(
-        "open", description="open = any device may talk; code = only those that an account has claimed."
+        "code", description="code = only devices that an account has claimed may talk; open = any, on loopback alone."
     )
 
     secret_key: SecretStr = Field(
@@ -227,6 +228,18 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError("\n".join(_sentence(problem) for problem in error.errors())) from None
     if settings.llm_url not in (None, OFFLINE) and not settings.llm_model:
         raise SettingsError("ZHIYIN_LLM_MODEL is empty: name the model that the server at ZHIYIN_LLM_URL should use.")
+    return settings
+
+
+def load_serving_settings() -> Settings:
+    """The settings for `zhiyin serve`: who lets anybody talk must not be reached by everybody. Raises SettingsError."""
+    settings = load_settings()
+    if settings.claim == "open" and not is_loopback(settings.host):
+        raise SettingsError(
+            f"ZHIYIN_CLAIM=open lets any device talk, and ZHIYIN_HOST={settings.host} lets other machines reach the "
+            "port: leave ZHIYIN_CLAIM out, so that devices are claimed with the code they speak, or keep the "
+            "port on this machine (ZHIYIN_HOST=127.0.0.1)."
+        )
     return settings
 
 

@@ -6,12 +6,15 @@ import os
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
+import structlog
+
 from asr_server.dispatch import Dispatch
 from asr_server.hearing import LocalHearing
 from asr_server.voice_activity import SileroModel
 from contracts.audio import OpusFormat
 from contracts.events import Event, EventSink
 from contracts.hearing import Hearing
+from contracts.house_toy import TOKEN_FILE
 from contracts.language_model import LanguageModel
 from contracts.model_files import MODELS_DIR
 from contracts.speech import Synthesizer, VoiceChoice
@@ -34,15 +37,19 @@ from main_server.house import House
 from main_server.logs import LogEvents
 from main_server.metrics import Metrics
 from main_server.model_files import models_dir
-from main_server.settings import Settings
+from main_server.secret_keys import secret_keys
+from main_server.settings import Settings, SettingsError
 from main_server.store.engine import Database, default_url, open_database
 from main_server.store.migrate import migrate
 from main_server.store.recorder import Recorder
-from serving.internal_token import internal_token
+from main_server.store.sealing import Seal
+from serving.internal_token import internal_token, kept_token
 from serving.readiness import Readiness
 from sound.opus import backend_name
 
 SPEECH_CACHE_BYTES = 8 * 2**20
+
+log = structlog.get_logger(__name__)
 
 
 async def build(settings: Settings) -> House:
@@ -69,8 +76,8 @@ async def build(settings: Settings) -> House:
         ),
     )
     directory = StoreDirectory(recorder)
-    desk = StoreClaimDesk(database) if settings.claim == "code" else None
-    gate = OpenGate(directory) if desk is None else TokenGate(desk, directory)
+    desk = StoreClaimDesk(database, Seal(secret_keys(settings)), live.forget) if settings.claim == "code" else None
+    gate = OpenGate(directory) if desk is None else TokenGate(desk, directory, _toy_token(settings))
     hub = DeviceHub(gatekeeper=gate, open_session=reception.open_session, directory=directory)
     _expose(metrics, recorder, hub, reception)
     metrics.register_count("live_events", lambda: live.dropped)
@@ -159,6 +166,15 @@ async def _database(settings: Settings) -> Database:
     url = settings.database_url or default_url(settings.data_dir)
     await migrate(url)
     return open_database(url)
+
+
+def _toy_token(settings: Settings) -> str:
+    """What a toy of this machine's owner can read and show; "" where it cannot be kept, which stops no board."""
+    try:
+        return kept_token(settings.data_dir / TOKEN_FILE, "toy's token")
+    except SettingsError as error:
+        log.warning("Toys in software have to be claimed like boards", why=str(error))
+        return ""
 
 
 def _to_all(*listeners: EventSink) -> EventSink:

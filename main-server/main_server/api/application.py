@@ -13,6 +13,7 @@ from main_server.api.resources import (
     audit,
     claims,
     conversations,
+    device_keys,
     devices,
     invitations,
     live,
@@ -22,7 +23,20 @@ from main_server.api.resources import (
     tokens,
 )
 
-RESOURCES = (server, accounts, logins, tokens, invitations, devices, claims, conversations, providers, live, audit)
+RESOURCES = (
+    server,
+    accounts,
+    logins,
+    tokens,
+    invitations,
+    devices,
+    device_keys,
+    claims,
+    conversations,
+    providers,
+    live,
+    audit,
+)
 OPENAPI_PATH = "/dev/openapi.json"
 
 

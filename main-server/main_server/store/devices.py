@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from main_server.store.models import Conversation, Device, DeviceToken, Turn, utc_now
+from contracts.house_toy import NAMES
+from main_server.store.models import Account, Conversation, Device, DeviceToken, Turn, utc_now
 from main_server.store.paging import Paging, Rows, containing, page
 
 PAGE_ROWS = 50
@@ -37,6 +38,12 @@ class Devices:
         """Devices, the last seen first."""
         query = select(Device).order_by(Device.last_seen_at.desc(), Device.id).limit(limit).offset(offset)
         return (await self._session.scalars(query)).all()
+
+    async def with_owners(self) -> Sequence[tuple[Device, str | None]]:
+        """Every device and the name of its account, the last seen first."""
+        query = select(Device, Account.name).outerjoin(Account, Account.id == Device.account_id)
+        rows = await self._session.execute(query.order_by(Device.last_seen_at.desc(), Device.id))
+        return [(row.Device, row.name) for row in rows]
 
     async def known(self, device_id: str) -> KnownDevice | None:
         """What is known of a device; None when it never reported itself."""
@@ -73,6 +80,26 @@ class Devices:
             update(Conversation).where(Conversation.device_key == device.id, Conversation.account_id.is_(None)),
         ):
             await self._session.execute(said.values(account_id=account_id).execution_options(synchronize_session=False))
+
+    async def give_house_toy(self, device_id: str, account_id: str) -> Device | None:
+        """Makes a toy of this machine's owner the account's; None when it became somebody's meanwhile. At a boot it
+        proves nothing: anybody may say its name there."""
+        device = await self.by_device_id(device_id)
+        if device is None:
+            now = utc_now()
+            device = Device(device_id=device_id, first_seen_at=now, last_seen_at=now)
+            self._session.add(device)
+            await self._session.flush()
+        if device.account_id is not None:
+            return None
+        await self.give(device, account_id)
+        device.claimed_client_id = ""
+        return device
+
+    async def nobodys_house_toys(self) -> Sequence[str]:
+        """The Device-Ids of toys of this machine that talked while there was no account."""
+        query = select(Device.device_id).where(Device.account_id.is_(None), Device.device_id.startswith(NAMES))
+        return (await self._session.scalars(query)).all()
 
     async def let_go(self, device: Device) -> None:
         """Makes a device nobody's. What was said with it stays with the account; its tokens end."""

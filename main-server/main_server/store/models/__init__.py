@@ -11,6 +11,7 @@ from main_server.store.models.base import (
     new_id,
     utc_now,
 )
+from main_server.store.models.keys import DeviceKey
 from main_server.store.models.people import Memory, Speaker, Voiceprint
 from main_server.store.models.roles import Provider, ProviderKind, Role, RoleVersion, Voice
 from main_server.store.models.talk import Claim, Conversation, Device, DeviceToken, Turn, Utterance
@@ -27,6 +28,7 @@ __all__ = [
     "Claim",
     "Conversation",
     "Device",
+    "DeviceKey",
     "DeviceToken",
     "Invitation",
     "Login",

@@ -59,7 +59,11 @@ class Device(Base):
 
 class Claim(Base):
     """A board that waits to be let in. `code` is spoken by an unknown board; None where the board claims to be one
-    that is known, under another Client-Id, and only its owner may say so."""
+    that is known, under another Client-Id, and only its owner may say so.
+
+    `key_id`: it has to answer `challenge` with that key first, and did so at `proven_at` from `proven_from`; each
+    challenge is answered once. `told`: it proved what it had to, and waits for a person since.
+    """
 
     __tablename__ = "claims"
     __table_args__ = (UniqueConstraint("device_id", "client_id"), Index(None, "expires_at"))
@@ -73,6 +77,10 @@ class Claim(Base):
     address: Mapped[str] = mapped_column(String(CODE_CHARS), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("device_keys.id", ondelete="CASCADE"), index=True)
+    proven_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    proven_from: Mapped[str] = mapped_column(String(CODE_CHARS), default="", server_default="")
+    told: Mapped[bool] = mapped_column(default=True, server_default=true())
 
 
 class DeviceToken(Base):
