@@ -18,11 +18,29 @@ from main_server.api.resources import (
     live,
     logins,
     providers,
+    role_documents,
+    role_versions,
+    roles,
     server,
     tokens,
 )
 
-RESOURCES = (server, accounts, logins, tokens, invitations, devices, claims, conversations, providers, live, audit)
+RESOURCES = (
+    server,
+    accounts,
+    logins,
+    tokens,
+    invitations,
+    devices,
+    claims,
+    roles,
+    role_versions,
+    role_documents,
+    conversations,
+    providers,
+    live,
+    audit,
+)
 OPENAPI_PATH = "/dev/openapi.json"
 
 
@@ -50,4 +68,4 @@ def create_api(parts: ApiParts) -> FastAPI:
 
 async def _our_own_pages(request: Request, response: Response, parts: Parts) -> None:
     check_origin(request, parts.proxies, parts.public_host)
-    response.headers["cache-control"] = "no-store"
+    response.headers.update(problems.HEADERS)
