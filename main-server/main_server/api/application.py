@@ -19,6 +19,9 @@ from main_server.api.resources import (
     live,
     logins,
     providers,
+    role_documents,
+    role_versions,
+    roles,
     server,
     tokens,
 )
@@ -32,6 +35,9 @@ RESOURCES = (
     devices,
     device_keys,
     claims,
+    roles,
+    role_versions,
+    role_documents,
     conversations,
     providers,
     live,
@@ -64,4 +70,4 @@ def create_api(parts: ApiParts) -> FastAPI:
 
 async def _our_own_pages(request: Request, response: Response, parts: Parts) -> None:
     check_origin(request, parts.proxies, parts.public_host)
-    response.headers["cache-control"] = "no-store"
+    response.headers.update(problems.HEADERS)

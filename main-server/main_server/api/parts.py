@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from contracts.speech import Voice
 from main_server.api.access.attempts import Attempts
 from main_server.api.access.origin import TrustedProxies
 from main_server.api.access.passwords import Passwords
@@ -23,7 +24,12 @@ async def _nobody_talks(device_id: str) -> None:
 @dataclass(slots=True)
 class ApiParts:
     """`online` says of a Device-Id whether it is connected here, `hang_up` ends its talk;
-    `public_host` is the host of ZHIYIN_PUBLIC_URL."""
+    `public_host` is the host of ZHIYIN_PUBLIC_URL.
+
+    `changed` learns of an account whose roles, voices or devices are different now, after the commit. `voices_of`
+    lists what the engine behind a provider offers, `house_voices` what the server's own does; None = it cannot say.
+    Both raise EngineError.
+    """
 
     database: Database
     live: LiveEvents
@@ -31,6 +37,9 @@ class ApiParts:
     version: str
     online: Callable[[str], bool] = lambda device_id: False
     hang_up: Callable[[str], Awaitable[None]] = _nobody_talks
+    changed: Callable[[str], None] = lambda account_id: None
+    voices_of: Callable[[str], Awaitable[Sequence[Voice]]] | None = None
+    house_voices: Callable[[], Awaitable[Sequence[Voice]]] | None = None
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     public_host: str = ""
     passwords: Passwords = field(default_factory=Passwords)

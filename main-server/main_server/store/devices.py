@@ -55,9 +55,13 @@ class Devices:
         """The account a device belongs to."""
         return await self._session.scalar(select(Device.account_id).where(Device.device_id == device_id))
 
-    async def page(self, account_id: str | None, paging: Paging, search: str = "") -> Rows[Device]:
+    async def page(
+        self, account_id: str | None, paging: Paging, search: str = "", *, role_id: str | None = None
+    ) -> Rows[Device]:
         """Devices of an account, or of nobody, the last seen first."""
         query = select(Device).where(Device.account_id == account_id)  # None becomes IS NULL
+        if role_id is not None:
+            query = query.where(Device.role_id == role_id)
         if search:
             like = containing(search)
             named = (column.ilike(like, escape="!") for column in (Device.name, Device.device_id, Device.board))
@@ -68,6 +72,12 @@ class Devices:
         """The device with this key, if it is the account's."""
         query = select(Device).where(Device.id == key, Device.account_id == account_id)
         return (await self._session.scalars(query)).one_or_none()
+
+    async def all_of(self, account_id: str, keys: Sequence[str]) -> list[Device]:
+        """The devices with these keys in their order; those that are not the account's are left out."""
+        query = select(Device).where(Device.account_id == account_id, Device.id.in_(keys))
+        found = {device.id: device for device in await self._session.scalars(query)}
+        return [found[key] for key in keys if key in found]
 
     async def give(self, device: Device, account_id: str) -> None:
         """Makes a device of nobody the account's, with all it said while it was nobody's."""
@@ -105,4 +115,4 @@ class Devices:
         """Makes a device nobody's. What was said with it stays with the account; its tokens end."""
         await self._session.execute(delete(DeviceToken).where(DeviceToken.device_key == device.id))
         device.account_id = device.role_id = device.claimed_at = None
-        device.name, device.tags, device.claimed_client_id = "", [], ""
+        device.name, device.tags, device.claimed_client_id, device.keeps_utterances = "", [], "", True

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from main_server.store import postgres, sqlite
 from main_server.store.engine import explain, make_engine, read_url
 from main_server.store.errors import DatabaseLocked, DatabaseTooNew, DatabaseUnavailable
+from main_server.store.role_templates import keep_templates
 
 HEAD = "head"
 LOCK_WAIT_S = 60.0
@@ -79,3 +80,5 @@ def _upgrade(connection: Connection, revision: str) -> None:
             "The database was made by a later version of Zhiyin than this one. "
             "Install that version again, or begin with another ZHIYIN_DATA_DIR or ZHIYIN_DATABASE_URL."
         ) from error
+    if revision == HEAD:
+        keep_templates(connection)
