@@ -157,7 +157,8 @@ class Session:
             self._chronicle.closed(self._closing or CloseReason.FAILED)
 
     async def _serve(self) -> None:
-        await asyncio.gather(self.casting.begin(), self.tape.begin())
+        await self.casting.begin()
+        await self.tape.begin()
         self._recast()
         await self._ears.open(self.role)
         self._connecting.begin()
