@@ -14,15 +14,31 @@ from main_server.api.resources import (
     claims,
     conversations,
     devices,
+    exports,
     invitations,
     live,
     logins,
     providers,
+    recordings,
     server,
     tokens,
 )
 
-RESOURCES = (server, accounts, logins, tokens, invitations, devices, claims, conversations, providers, live, audit)
+RESOURCES = (
+    server,
+    accounts,
+    logins,
+    tokens,
+    invitations,
+    devices,
+    claims,
+    conversations,
+    recordings,
+    exports,
+    providers,
+    live,
+    audit,
+)
 OPENAPI_PATH = "/dev/openapi.json"
 
 
@@ -44,7 +60,7 @@ def create_api(parts: ApiParts) -> FastAPI:
     problems.install(api)
     for resource in RESOURCES:
         api.include_router(resource.router)
-    api.add_middleware(Bounds, endless="/live")
+    api.add_middleware(Bounds, endless=("/live", "/export"))
     return api
 
 

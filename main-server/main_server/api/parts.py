@@ -11,7 +11,9 @@ from fastapi import Depends, Request
 from main_server.api.access.attempts import Attempts
 from main_server.api.access.origin import TrustedProxies
 from main_server.api.access.passwords import Passwords
+from main_server.api.exports import Exports
 from main_server.api.live import LiveEvents
+from main_server.store.audio.files import AudioFiles
 from main_server.store.engine import Database
 from main_server.store.sealing import Seal
 
@@ -22,15 +24,18 @@ async def _nobody_talks(device_id: str) -> None:
 
 @dataclass(slots=True)
 class ApiParts:
-    """`online` says of a Device-Id whether it is connected here, `hang_up` ends its talk;
-    `public_host` is the host of ZHIYIN_PUBLIC_URL."""
+    """`online` says of a Device-Id whether it is connected here, `hang_up` ends its talk; `erase_soon` is called when
+    rows that name files were deleted; `public_host` is the host of ZHIYIN_PUBLIC_URL."""
 
     database: Database
     live: LiveEvents
+    audio: AudioFiles
     seal: Seal
     version: str
     online: Callable[[str], bool] = lambda device_id: False
     hang_up: Callable[[str], Awaitable[None]] = _nobody_talks
+    erase_soon: Callable[[], None] = lambda: None
+    exports: Exports = field(default_factory=Exports)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     public_host: str = ""
     passwords: Passwords = field(default_factory=Passwords)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-
-from main_server.store.models import new_id
 
 RECORDINGS = "recordings/"
 """Under it lies what was said and heard; whatever of it no row names is swept away (erasing.py)."""
@@ -52,7 +51,7 @@ class AudioFiles(Protocol):
 
 def new_recording_key() -> str:
     """A key nobody has. Fanned out, because folders do not like a million files."""
-    name = new_id()
+    name = uuid.uuid4().hex
     return f"{RECORDINGS}{name[:2]}/{name}"
 
 
