@@ -44,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "main_server.memory": {"main_server.conversation", "contracts"},
     "main_server.failover": {"main_server.conversation", "contracts"},
     "main_server.store": {"contracts"},
+    "main_server.recordings": {"main_server.conversation", "main_server.store", "contracts", "sound"},
     "main_server.api": {"main_server.store", "contracts", "serving"},
 }
 HEAVY = {"torch", "funasr", "modelscope", "cosyvoice", "pocketsphinx", "espeakng_loader", "sherpa_onnx"}

@@ -13,6 +13,7 @@ from main_server.api.parts import ApiParts
 from main_server.conversation.ports import CloseReason
 from main_server.device.hub import DeviceHub
 from main_server.network import networks
+from main_server.recordings_house import Recordings
 from main_server.secret_keys import secret_keys
 from main_server.settings import Settings
 from main_server.store.devices import Devices
@@ -27,11 +28,15 @@ def live_events(database: Database) -> LiveEvents:
     return LiveEvents(_whose_device(database))
 
 
-def api_parts(settings: Settings, database: Database, live: LiveEvents, hub: DeviceHub) -> ApiParts:
+def api_parts(
+    settings: Settings, database: Database, live: LiveEvents, hub: DeviceHub, recordings: Recordings
+) -> ApiParts:
     """Raises ZhiyinError when the key of secrets cannot be read."""
     return ApiParts(
         database=database,
         live=live,
+        audio=recordings.files,
+        erase_soon=recordings.caretaker.soon,
         seal=Seal(secret_keys(settings)),
         version=version("zhiyin"),
         online=lambda device_id: hub.switchboard.find(device_id) is not None,

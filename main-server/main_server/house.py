@@ -25,6 +25,7 @@ from main_server.device.hub import DeviceHub
 from main_server.device.speech import OpusVoice
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import Metrics
+from main_server.recordings_house import Recordings
 from main_server.settings import Settings
 from main_server.store.engine import Database
 from main_server.store.recorder import Recorder
@@ -49,6 +50,7 @@ class House:
     metrics: Metrics
     readiness: Readiness
     api: ApiParts
+    recordings: Recordings
     hearing: Hearing
     hub: DeviceHub
     desk: ClaimDesk | None
@@ -73,6 +75,7 @@ class House:
     async def open(self) -> None:
         """Warms what the first talk would otherwise wait for; what cannot be had is a sentence in /ready."""
         await self.recorder.start()
+        await self.recordings.open()
         self.api.live.start()
         self._tasks.append(asyncio.create_task(watch_loop_lag(self._observe_lag), name="loop lag"))
         self._cold = {
@@ -93,6 +96,7 @@ class House:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.api.live.close()
         self.api.passwords.close()
+        await self.recordings.close()
         await self.recorder.drain(DRAIN_S)
         await self.recorder.close()
         owned = (self.recogniser.engine, self.model.engine, self.voice.engine, self.spare_voice)

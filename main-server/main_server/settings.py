@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.roles import DEFAULT_RECORDING, RecordingPolicy
 from main_server.device.addresses import checked_public_url
 from main_server.network import networks
+from main_server.store.audio.address import checked_address
 from serving.access import is_loopback
 from serving.errors import SettingsError
 from serving.internal_token import TOKEN_FILE
@@ -101,6 +103,11 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _audio_address(value: str) -> str:
+    checked_address(value)
+    return value
+
+
 def _networks(value: str) -> str:
     try:
         networks(value)
@@ -114,6 +121,7 @@ EngineAddress = Annotated[str, AfterValidator(_engine_addresses)]
 VoiceAddress = Annotated[str, AfterValidator(_voice_addresses)]
 ModelAddress = Annotated[str, AfterValidator(_model_addresses)]
 HearingAddress = Annotated[str, AfterValidator(_hearing_address)]
+AudioAddress = Annotated[str, AfterValidator(_audio_address)]
 FabricAddress = Annotated[str, AfterValidator(_fabric_address)]
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
 
@@ -146,6 +154,14 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(
         SecretStr(""), description="Seals secrets in the database; empty = made in the data folder at the first start."
     )
+    recording: RecordingPolicy = Field(
+        DEFAULT_RECORDING, description="What is kept of talks where no role says so: none, text, or audio."
+    )
+    audio_url: AudioAddress = Field(
+        "file:", description="Where sound is kept: file: = in the data folder, file:/FOLDER, or s3://BUCKET/PREFIX."
+    )
+    audio_key: SecretStr = Field(SecretStr(""), description="Access key of the bucket.")
+    audio_secret: SecretStr = Field(SecretStr(""), description="Its secret.")
     hearing_url: HearingAddress = Field(
         "local:", description="Where the ears run: local: = inside main-server, or ws(s)://HOST:PORT/hearing."
     )

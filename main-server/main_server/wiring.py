@@ -37,6 +37,9 @@ from main_server.house import House
 from main_server.logs import LogEvents
 from main_server.metrics import Metrics
 from main_server.model_files import models_dir
+from main_server.recordings.archive import Archive
+from main_server.recordings.tape import ArchiveTape
+from main_server.recordings_house import Recordings, open_recordings
 from main_server.secret_keys import secret_keys
 from main_server.settings import Settings, SettingsError
 from main_server.store.engine import Database, default_url, open_database
@@ -63,6 +66,8 @@ async def build(settings: Settings) -> House:
         engine_lists.expose(chosen.engine, readiness, metrics)
     readiness.note("voice files", voice.problem)
     readiness.add("database", _database_check(recorder, database), vital=True)
+    recordings = await open_recordings(settings, database, recorder)
+    readiness.add("recordings", recordings.check)
     live = live_events(database)
     reception = Reception(
         settings=settings,
@@ -71,6 +76,7 @@ async def build(settings: Settings) -> House:
         model=model.engine,
         voice=voice.engine,
         spare_voice=spare_voice,
+        archive=recordings.archive,
         emit=_to_all(
             recorder.on_event, metrics.on_event, LogEvents().on_event, EngineHealth(readiness).on_event, live.on_event
         ),
@@ -81,13 +87,15 @@ async def build(settings: Settings) -> House:
     hub = DeviceHub(gatekeeper=gate, open_session=reception.open_session, directory=directory)
     _expose(metrics, recorder, hub, reception)
     metrics.register_count("live_events", lambda: live.dropped)
+    _expose_recordings(metrics, recordings)
     return House(
         settings=settings,
         database=database,
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
-        api=api_parts(settings, database, live, hub),
+        api=api_parts(settings, database, live, hub, recordings),
+        recordings=recordings,
         hearing=hearing,
         hub=hub,
         desk=desk,
@@ -112,6 +120,7 @@ class Reception:
         model: LanguageModel,
         voice: Synthesizer,
         spare_voice: Synthesizer,
+        archive: Archive,
         emit: EventSink,
     ) -> None:
         self.draft_room = DraftRoom(MOST_UNDER_WAY if settings.drafts else 0)
@@ -123,7 +132,8 @@ class Reception:
         self._choice = VoiceChoice(voice=settings.tts_voice)
         self._spare_voice = spare_voice
         self._emit = emit
-        self._role = Role(greet=settings.greeting, filler_ms=settings.filler_ms)
+        self._archive = archive
+        self._role = Role(greet=settings.greeting, filler_ms=settings.filler_ms, recording=settings.recording)
         self._limits = SessionLimits(idle_s=settings.idle_s)
         self._endpointing = settings.endpointing
 
@@ -142,6 +152,7 @@ class Reception:
             endpointing=self._endpointing,
             limits=self._limits,
             draft_room=self.draft_room,
+            tape=ArchiveTape(self._archive, channel),
         )
 
     def _engines_at(self, downlink: OpusFormat) -> Engines:
@@ -253,3 +264,8 @@ def _expose(metrics: Metrics, recorder: Recorder, hub: DeviceHub, reception: Rec
     metrics.register_count("texts_dropped", lambda: counters.texts_dropped)
     metrics.register_count("refused", lambda: counters.refused)
     metrics.register_count("stalled", lambda: counters.stalled)
+
+
+def _expose_recordings(metrics: Metrics, recordings: Recordings) -> None:
+    metrics.register_depth("recordings", lambda: recordings.archive.depth)
+    metrics.register_count("recordings", lambda: recordings.archive.dropped)

@@ -24,6 +24,7 @@ from main_server.conversation.cast import Cast, Engines, SameCast
 from main_server.conversation.ports import CloseReason, DeviceTraits
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
+from main_server.conversation.tape import NoTape, Tape
 
 
 @dataclass
@@ -267,13 +268,19 @@ class Scene:
     ears: Ears = field(default_factory=Ears)
     role: Role = field(default_factory=Role)
     limits: SessionLimits = field(default_factory=SessionLimits)
+    tape: Tape = field(default_factory=NoTape)
     events: list[Event] = field(default_factory=list)
     session: Session = field(init=False)
 
     async def __aenter__(self) -> Scene:
         engines = Engines(self.model, self.voice, self.spare_voice, recogniser="scripted")
         self.session = Session(
-            self.toy, self.ears, SameCast(Cast(engines, self.role)), self.events.append, limits=self.limits
+            self.toy,
+            self.ears,
+            SameCast(Cast(engines, self.role)),
+            self.events.append,
+            limits=self.limits,
+            tape=self.tape,
         )
         self.toy.on_close = self.session.closed
         self.toy.last_sent_s = asyncio.get_running_loop().time()  # the hello was just answered

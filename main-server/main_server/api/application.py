@@ -15,10 +15,12 @@ from main_server.api.resources import (
     conversations,
     device_keys,
     devices,
+    exports,
     invitations,
     live,
     logins,
     providers,
+    recordings,
     role_documents,
     role_versions,
     roles,
@@ -39,6 +41,8 @@ RESOURCES = (
     role_versions,
     role_documents,
     conversations,
+    recordings,
+    exports,
     providers,
     live,
     audit,
@@ -64,7 +68,7 @@ def create_api(parts: ApiParts) -> FastAPI:
     problems.install(api)
     for resource in RESOURCES:
         api.include_router(resource.router)
-    api.add_middleware(Bounds, endless="/live")
+    api.add_middleware(Bounds, endless=("/live", "/export"))
     return api
 
 

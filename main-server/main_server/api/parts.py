@@ -12,7 +12,9 @@ from contracts.speech import Voice
 from main_server.api.access.attempts import Attempts
 from main_server.api.access.origin import TrustedProxies
 from main_server.api.access.passwords import Passwords
+from main_server.api.exports import Exports
 from main_server.api.live import LiveEvents
+from main_server.store.audio.files import AudioFiles
 from main_server.store.engine import Database
 from main_server.store.sealing import Seal
 
@@ -23,8 +25,8 @@ async def _nobody_talks(device_id: str) -> None:
 
 @dataclass(slots=True)
 class ApiParts:
-    """`online` says of a Device-Id whether it is connected here, `hang_up` ends its talk;
-    `public_host` is the host of ZHIYIN_PUBLIC_URL.
+    """`online` says of a Device-Id whether it is connected here, `hang_up` ends its talk; `erase_soon` is called when
+    rows that name files were deleted; `public_host` is the host of ZHIYIN_PUBLIC_URL.
 
     `changed` learns of an account whose roles, voices or devices are different now, after the commit. `voices_of`
     lists what the engine behind a provider offers, `house_voices` what the server's own does; None = it cannot say.
@@ -33,6 +35,7 @@ class ApiParts:
 
     database: Database
     live: LiveEvents
+    audio: AudioFiles
     seal: Seal
     version: str
     online: Callable[[str], bool] = lambda device_id: False
@@ -40,6 +43,8 @@ class ApiParts:
     changed: Callable[[str], None] = lambda account_id: None
     voices_of: Callable[[str], Awaitable[Sequence[Voice]]] | None = None
     house_voices: Callable[[], Awaitable[Sequence[Voice]]] | None = None
+    erase_soon: Callable[[], None] = lambda: None
+    exports: Exports = field(default_factory=Exports)
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     public_host: str = ""
     passwords: Passwords = field(default_factory=Passwords)

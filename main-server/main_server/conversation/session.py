@@ -53,6 +53,7 @@ from main_server.conversation.ports import (
 )
 from main_server.conversation.quiet import KEEP_ALIVE_S, Quiet
 from main_server.conversation.role import Role
+from main_server.conversation.tape import NoTape, Tape, new_take
 from main_server.conversation.turn import Turn
 from main_server.conversation.waking import Waking
 
@@ -83,6 +84,7 @@ class Session:
     endpointing: str = "adaptive"
     limits: SessionLimits = field(default_factory=SessionLimits)
     draft_room: DraftRoom = field(default_factory=DraftRoom)
+    tape: Tape = field(default_factory=NoTape)
     _inbox: Inbox[SessionEvent] = field(default_factory=Inbox)
     _handling: bool = True  # until the ears are open, and while an event is being handled
     _cast: Cast = field(init=False)
@@ -156,6 +158,7 @@ class Session:
 
     async def _serve(self) -> None:
         await self.casting.begin()
+        await self.tape.begin()
         self._recast()
         await self._ears.open(self.role)
         self._connecting.begin()
@@ -309,6 +312,7 @@ class Session:
         if cast is not self._cast:
             self._drafts.drop(DraftResult.DROPPED)  # begun by somebody else
             self._be(cast)
+        self._ears.keep_sound(self.tape.sides(cast.role.recording).heard)
 
     def _be(self, cast: Cast) -> None:
         self._cast = cast
@@ -353,6 +357,9 @@ class Session:
             failure=failure,
             ends_conversation=last is not None,
             on_clause=self._ears.toy_says,
+            recording=self.role.recording,
+            tape=self.tape,
+            take=new_take(self.tape, self.role.recording, utterance, self._ears.sound_of(utterance)),
         )
         self._quiet.speech_under_way = False
         self._drafts.drop(DraftResult.DROPPED)

@@ -22,13 +22,27 @@ class DeviceReport:
     server_aec: bool | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundKept:
+    """Files of a turn's sound have been put; "" = there is none of this side. `kept_until` is models.Utterance's."""
+
+    device_id: str
+    turn_id: str
+    started_at: datetime
+    heard_key: str = ""
+    said_key: str = ""
+    length_ms: float = 0.0
+    clarity: float | None = None
+    kept_until: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Something to write. `key` is the row it becomes, chosen at once so that writing it twice can be noticed."""
 
     key: str
     at: datetime
-    what: DeviceReport | SessionOpened | SessionClosed | TurnEnded
+    what: DeviceReport | SessionOpened | SessionClosed | TurnEnded | SoundKept
 
 
 class Backlog:

@@ -9,7 +9,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.house_toy import NAMES
-from main_server.store.models import Account, Conversation, Device, DeviceToken, Turn, utc_now
+from main_server.store.models import Account, Conversation, Device, DeviceToken, Turn, Utterance, utc_now
 from main_server.store.paging import Paging, Rows, containing, page
 
 PAGE_ROWS = 50
@@ -51,6 +51,11 @@ class Devices:
         row = (await self._session.execute(query)).one_or_none()
         return None if row is None else KnownDevice(row.chip, row.firmware, row.server_aec)
 
+    async def keeps_utterances(self, device_id: str) -> bool:
+        """Whether its last utterances are kept for a while: it is somebody's, and the switch is on."""
+        query = select(Device.keeps_utterances).where(Device.device_id == device_id, Device.account_id.is_not(None))
+        return bool(await self._session.scalar(query))
+
     async def owner_of(self, device_id: str) -> str | None:
         """The account a device belongs to."""
         return await self._session.scalar(select(Device.account_id).where(Device.device_id == device_id))
@@ -88,6 +93,7 @@ class Devices:
                 Turn.conversation_id.in_(select(Conversation.id).where(Conversation.device_key == device.id)),
             ),
             update(Conversation).where(Conversation.device_key == device.id, Conversation.account_id.is_(None)),
+            update(Utterance).where(Utterance.device_key == device.id, Utterance.account_id.is_(None)),
         ):
             await self._session.execute(said.values(account_id=account_id).execution_options(synchronize_session=False))
 

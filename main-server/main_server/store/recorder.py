@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from contracts.events import Event, SessionClosed, SessionOpened, StageReached, TurnEnded
 from main_server.store import postgres
-from main_server.store.backlog import Backlog, DeviceReport, Entry
+from main_server.store.backlog import Backlog, DeviceReport, Entry, SoundKept
 from main_server.store.devices import Devices, KnownDevice
 from main_server.store.engine import Database
 from main_server.store.errors import StoreError
@@ -85,6 +85,10 @@ class Recorder:
         """Notes an event to be written. Never blocks, never raises."""
         if not isinstance(event, StageReached):
             self._note(event)
+
+    def sound_kept(self, sound: SoundKept) -> None:
+        """Notes the files of a turn that was noted before. Never blocks, never raises."""
+        self._note(sound)
 
     async def seen(
         self,
@@ -160,7 +164,7 @@ class Recorder:
         if not self._idle.is_set():
             log.error("closed before everything was written", waiting=self.depth)
 
-    def _note(self, what: DeviceReport | SessionOpened | SessionClosed | TurnEnded) -> None:
+    def _note(self, what: DeviceReport | SessionOpened | SessionClosed | TurnEnded | SoundKept) -> None:
         if not self._backlog.add(Entry(new_id(), datetime.now(UTC), what)) and not self.problem:
             self.problem = "The database is slower than the talk: turns are being lost."
             log.error("backlog of the database is full", waiting=self.depth)

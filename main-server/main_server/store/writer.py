@@ -17,8 +17,8 @@ from functools import partial
 from sqlalchemy import Boolean, Connection, bindparam, delete, func, insert, select, update
 
 from contracts.events import SessionClosed, TurnEnded
-from main_server.store import rows
-from main_server.store.backlog import Entry
+from main_server.store import rows, sounds
+from main_server.store.backlog import Entry, SoundKept
 from main_server.store.engine import Database
 from main_server.store.models import Conversation, Device, Turn, UtcDateTime, new_id
 
@@ -177,10 +177,11 @@ class Transaction:
     """One batch, and the statements that write it. `run` may happen in another thread."""
 
     def __init__(self, batch: Sequence[Entry], *, again: bool) -> None:
-        self.devices = rows.devices(entry for entry in batch if not isinstance(entry.what, SessionClosed))
+        self.devices = rows.devices(e for e in batch if not isinstance(e.what, SessionClosed | SoundKept))
         self.conversations = rows.conversations(batch)
         self.closings = rows.closings(batch)
         self._turns = [(entry.key, entry.what) for entry in batch if isinstance(entry.what, TurnEnded)]
+        self._sounds = [(entry.key, entry.what) for entry in batch if isinstance(entry.what, SoundKept)]
         self._again = again
 
     def run(self, known: Learned, connection: Connection) -> Learned:
@@ -188,6 +189,7 @@ class Transaction:
         devices, new_devices = self._write_devices(connection, known.devices)
         conversations = self._write_conversations(connection, known.conversations, devices)
         self._write_turns(connection, conversations)
+        sounds.write(connection, self._sounds)
         if self.closings:
             closed = [{"of_session": session, "at": at, "why": why} for session, (at, why) in self.closings.items()]
             connection.execute(_close, closed)

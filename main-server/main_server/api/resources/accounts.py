@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -162,13 +162,16 @@ async def edit_account(
 
 
 @router.delete("/accounts/{account_id}", operation_id="deleteAccount", status_code=204)
-async def delete_account(account_id: RowId, caller: Owner, session: Writing) -> None:
-    """Deletes an account with all that is its own; its devices become nobody's."""
+async def delete_account(
+    account_id: RowId, caller: Owner, parts: Parts, after: BackgroundTasks, session: Writing
+) -> None:
+    """Deletes an account with all that is its own, recordings included; its devices become nobody's."""
     account = await _existing(session, account_id)
     if await Accounts(session).is_last_owner(account):
         raise Problem(409, "last_owner", "This is the last owner: make somebody else owner first.")
     _note(session, "account_deleted", caller, account, name=account.name)
     await Accounts(session).delete(account)
+    after.add_task(parts.erase_soon)
 
 
 def _set_rank(account: Account, rank: Rank) -> None:

@@ -1,6 +1,7 @@
 """The tables. Importing this package knows them all, which foreign keys between them need."""
 
 from main_server.store.models.accounts import Account, ApiToken, AuditEntry, Invitation, Login, Rank, ServerSetting
+from main_server.store.models.audio import AudioErasure, DataKey
 from main_server.store.models.base import (
     CODE_CHARS,
     HASH_CHARS,
@@ -23,10 +24,12 @@ __all__ = [
     "NAME_CHARS",
     "Account",
     "ApiToken",
+    "AudioErasure",
     "AuditEntry",
     "Base",
     "Claim",
     "Conversation",
+    "DataKey",
     "Device",
     "DeviceKey",
     "DeviceToken",

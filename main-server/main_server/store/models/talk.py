@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, true
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from main_server.store.models.base import (
@@ -21,6 +21,8 @@ from main_server.store.models.base import (
     new_id,
     utc_now,
 )
+
+NAMES_A_FILE = text("audio_key <> ''")
 
 
 class Device(Base):
@@ -138,6 +140,7 @@ class Turn(Base):
         Index(None, "conversation_id", "started_at"),
         Index(None, "started_at"),
         Index(None, "account_id", "started_at"),
+        Index(None, "audio_key", sqlite_where=NAMES_A_FILE, postgresql_where=NAMES_A_FILE),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -190,6 +193,7 @@ class Utterance(Base):
         Index(None, "device_key", "started_at"),
         Index(None, "account_id", "started_at"),
         Index(None, "kept_until"),
+        Index(None, "audio_key", sqlite_where=NAMES_A_FILE, postgresql_where=NAMES_A_FILE),
     )
 
     id: Mapped[str] = mapped_column(String(KEY_CHARS), primary_key=True, default=new_id)

@@ -1,6 +1,6 @@
 """Keys that boards carry in their eFuse, and claims of boards that have to prove theirs.
 
-Revision 0007, after 0006.
+Revision 0009, after 0008.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
