@@ -23,7 +23,10 @@ async def _nobody_talks(device_id: str) -> None:
 @dataclass(slots=True)
 class ApiParts:
     """`online` says of a Device-Id whether it is connected here, `hang_up` ends its talk;
-    `public_host` is the host of ZHIYIN_PUBLIC_URL."""
+    `public_host` is the host of ZHIYIN_PUBLIC_URL.
+
+    `changed` learns of an account whose roles, voices or devices are different now, after the commit.
+    """
 
     database: Database
     live: LiveEvents
@@ -31,6 +34,7 @@ class ApiParts:
     version: str
     online: Callable[[str], bool] = lambda device_id: False
     hang_up: Callable[[str], Awaitable[None]] = _nobody_talks
+    changed: Callable[[str], None] = lambda account_id: None
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     public_host: str = ""
     passwords: Passwords = field(default_factory=Passwords)
