@@ -142,6 +142,9 @@ class TurnEnded(SessionEvent):
     voice: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    role_id: str = ""  # the role that answered, "" = the house's own
+    cost: float | None = None  # of the tokens, in `currency` (ISO 4217); None = no price, or no count, is known
+    currency: str = ""
     tools: tuple[str, ...] = ()
     timings: TurnTimings = field(default_factory=TurnTimings)
 

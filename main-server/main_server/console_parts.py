@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from main_server.api.access.origin import TrustedProxies
 from main_server.api.live import LiveEvents, WhoseDevice
 from main_server.api.parts import ApiParts
+from main_server.casting.company import Company
 from main_server.conversation.ports import CloseReason
 from main_server.device.hub import DeviceHub
 from main_server.network import networks
 from main_server.recordings_house import Recordings
-from main_server.secret_keys import secret_keys
 from main_server.settings import Settings
 from main_server.store.devices import Devices
 from main_server.store.engine import Database
@@ -29,18 +29,24 @@ def live_events(database: Database) -> LiveEvents:
 
 
 def api_parts(
-    settings: Settings, database: Database, live: LiveEvents, hub: DeviceHub, recordings: Recordings
+    settings: Settings,
+    database: Database,
+    live: LiveEvents,
+    hub: DeviceHub,
+    seal: Seal,
+    company: Company,
+    recordings: Recordings,
 ) -> ApiParts:
-    """Raises ZhiyinError when the key of secrets cannot be read."""
     return ApiParts(
         database=database,
         live=live,
         audio=recordings.files,
         erase_soon=recordings.caretaker.soon,
-        seal=Seal(secret_keys(settings)),
+        seal=seal,
         version=version("zhiyin"),
         online=lambda device_id: hub.switchboard.find(device_id) is not None,
         hang_up=_hang_up(hub),
+        changed=company.changed,
         proxies=TrustedProxies(networks(settings.trusted_proxies)),
         public_host=urlsplit(settings.public_url or "").netloc,
     )

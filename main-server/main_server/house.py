@@ -17,6 +17,7 @@ from contracts.transcription import Transcriber
 from hearing_client.hearing import RemoteHearing
 from main_server import engines
 from main_server.api.parts import ApiParts
+from main_server.casting.company import Company
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import DraftRoom
 from main_server.conversation.phrases import set_phrases
@@ -60,6 +61,7 @@ class House:
     spare_voice: Synthesizer
     draft_room: DraftRoom
     set_voice: OpusVoice
+    company: Company
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _cold: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
@@ -77,6 +79,7 @@ class House:
         await self.recorder.start()
         await self.recordings.open()
         self.api.live.start()
+        self.company.start()
         self._tasks.append(asyncio.create_task(watch_loop_lag(self._observe_lag), name="loop lag"))
         self._cold = {
             "recogniser": self.recogniser.engine.warm,
@@ -97,6 +100,7 @@ class House:
         await self.api.live.close()
         self.api.passwords.close()
         await self.recordings.close()
+        await self.company.close()
         await self.recorder.drain(DRAIN_S)
         await self.recorder.close()
         owned = (self.recogniser.engine, self.model.engine, self.voice.engine, self.spare_voice)

@@ -20,7 +20,7 @@ from contracts.hearing import (
     Utterance,
 )
 from contracts.language_model import Message, ModelEvent, ToolCall, ToolSpec, Words
-from main_server.conversation.cast import Cast, Engines, SameCast
+from main_server.conversation.cast import Cast, Casting, Engines, SameCast
 from main_server.conversation.ports import CloseReason, DeviceTraits
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
@@ -269,19 +269,14 @@ class Scene:
     role: Role = field(default_factory=Role)
     limits: SessionLimits = field(default_factory=SessionLimits)
     tape: Tape = field(default_factory=NoTape)
+    casting: Casting | None = None
     events: list[Event] = field(default_factory=list)
     session: Session = field(init=False)
 
     async def __aenter__(self) -> Scene:
         engines = Engines(self.model, self.voice, self.spare_voice, recogniser="scripted")
-        self.session = Session(
-            self.toy,
-            self.ears,
-            SameCast(Cast(engines, self.role)),
-            self.events.append,
-            limits=self.limits,
-            tape=self.tape,
-        )
+        casting = self.casting or SameCast(Cast(engines, self.role))
+        self.session = Session(self.toy, self.ears, casting, self.events.append, limits=self.limits, tape=self.tape)
         self.toy.on_close = self.session.closed
         self.toy.last_sent_s = asyncio.get_running_loop().time()  # the hello was just answered
         self._task = asyncio.create_task(self.session.run())

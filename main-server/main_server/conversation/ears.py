@@ -41,6 +41,12 @@ class Ears:
             await self.close()
             await self.open(role)
 
+    async def suit_at_once(self, role: Role) -> None:
+        """The same between two listens of a device that begins none again: in realtime mode it goes on listening."""
+        if self.mode is ListenMode.REALTIME and self._opened_with != self._wanted_by(role):
+            await self.suit(role)
+            self.listen()
+
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()

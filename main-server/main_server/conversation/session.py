@@ -52,6 +52,7 @@ from main_server.conversation.ports import (
     ListenStop,
 )
 from main_server.conversation.quiet import KEEP_ALIVE_S, Quiet
+from main_server.conversation.replacements import as_meant, as_said
 from main_server.conversation.role import Role
 from main_server.conversation.tape import NoTape, Tape, new_take
 from main_server.conversation.turn import Turn
@@ -88,6 +89,7 @@ class Session:
     _inbox: Inbox[SessionEvent] = field(default_factory=Inbox)
     _handling: bool = True  # until the ears are open, and while an event is being handled
     _cast: Cast = field(init=False)
+    _engines: Engines = field(init=False)
     _ears: Ears = field(init=False)
     _history: History = field(init=False)
     _drafts: Drafts = field(init=False)
@@ -104,7 +106,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._history = History()
-        self._ears = Ears(self.hearing, self.channel, self.endpointing, self._inbox.put)
+        self._ears = Ears(self.hearing, self.channel, self.endpointing, self._hears)
         self._chronicle = Chronicle(self.channel, self.emit)
         self._floor = Floor(self._chronicle, self._ears.turn_over)
         self._quiet = Quiet(self.limits.idle_s)
@@ -120,7 +122,7 @@ class Session:
     @property
     def engines(self) -> Engines:
         """What it thinks and speaks with now."""
-        return self._cast.engines
+        return self._engines
 
     # -- called by the device side; never blocks -----------------------------------------------------------------
 
@@ -255,6 +257,8 @@ class Session:
             self._drafts.drop(DraftResult.DROPPED)
             self._settle()
             return
+        self._recast()
+        await self._ears.suit_at_once(self.role)
         draft = self._drafts.adopt(utterance.text)
         await self._floor.stop()
         self._begin_turn("speech", utterance.text, utterance=utterance, draft=draft)
@@ -293,7 +297,7 @@ class Session:
         self._waking.forget()
         if word and self._floor.turn is None and self._closing is None:
             self._language = language_of(word) or self._language
-            self._begin_turn("wake", word, scripted=greeting(self._language, self._talks))
+            self._begin_turn("wake", word, scripted=self.role.greeting or greeting(self._language, self._talks))
 
     def _grown_quiet(self) -> None:
         """Nothing happened for `idle_s`: say goodbye if the device is listening, else just close."""
@@ -316,7 +320,8 @@ class Session:
 
     def _be(self, cast: Cast) -> None:
         self._cast = cast
-        role, engines = cast.role, cast.engines
+        role = cast.role
+        self._engines = engines = as_said(cast.engines, role.spoken_replacements)
         self._language = role.language[:2] or self._language
         self._history.become(role.persona, max_turns=role.history_turns)
         self._connecting.engines = (engines.ears, engines.model, engines.voice)
@@ -353,6 +358,8 @@ class Session:
             language=self._language,
             scripted=scripted,
             filler_ms=self.role.filler_ms,
+            role_id=self.role.id,
+            problem=self._cast.problem,
             draft=draft,
             failure=failure,
             ends_conversation=last is not None,
@@ -383,6 +390,9 @@ class Session:
         return turn.trigger in ("text", "wake") and not turn.sound_has_left and mode is not ListenMode.MANUAL
 
     # -- small things --------------------------------------------------------------------------------------------
+
+    def _hears(self, event: HearingEvent) -> None:
+        self._inbox.put(as_meant(event, self.role.heard_replacements))
 
     async def _next_event(self) -> SessionEvent | OpusPacket | None:
         """The next event, or None when the session has been quiet for too long."""

@@ -15,7 +15,7 @@ from contracts.roles import DEFAULT_RECORDING, RecordingPolicy
 from main_server.conversation.cast import Engines
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import Draft, Opening
-from main_server.conversation.fault import Fault, fault_of, first_cause
+from main_server.conversation.fault import UNUSABLE, Fault, fault_of, first_cause
 from main_server.conversation.heard import joined
 from main_server.conversation.history import History
 from main_server.conversation.phrases import apology, cut_short, filler
@@ -51,6 +51,8 @@ class Turn:
     language: str = ""  # "zh" or "en": what the toy says unasked
     scripted: str = ""
     filler_ms: int = 0  # without a word of the reply by then, a filler is said; 0 = never
+    role_id: str = ""
+    problem: str = ""  # a sentence about a provider in whose place another serves
     draft: Draft | None = None
     failure: EngineError | None = None  # the ears failed: all there is to say is sorry
     ends_conversation: bool = False
@@ -76,7 +78,9 @@ class Turn:
         self._watch = Stopwatch(self.channel, self.emit, self.turn_id, self.heard_at_s)
         self._playing = Playback(self.channel, on_first_frame=lambda clause: None, not_before_s=0.0)
         begun = self.draft.answer if self.draft else None
-        self._thinking = Thinking(self.engines.model, self.channel, self.history, self._watch, begun)
+        self._thinking = Thinking(
+            self.engines.model, self.channel, self.history, self._watch, begun, prices=self.engines.prices
+        )
         opening = self.draft.opening if self.draft else None
         self.reply = self._new_reply(self.engines.voice, settle_from_s=self.heard_at_s, opening=opening)
 
@@ -301,8 +305,9 @@ class Turn:
 
     def _record(self) -> TurnEnded:
         now_s = asyncio.get_running_loop().time()
-        utterance = self.utterance
         words = self.recording is not RecordingPolicy.NONE  # else nobody is ever told them
+        utterance, thinking = self.utterance, self._thinking
+        fault = self._fault if self._fault.code else Fault(UNUSABLE, self.problem) if self.problem else Fault()
         return TurnEnded(
             at_s=now_s,
             device_id=self.channel.device_id,
@@ -316,13 +321,16 @@ class Turn:
             trigger=self.trigger,
             language=utterance.language if utterance else "",
             emotion=utterance.emotion if utterance else "",
-            error_code=self._fault.code,
-            error_sentence=self._fault.sentence,
+            error_code=fault.code,
+            error_sentence=fault.sentence,
             recogniser=(utterance.recogniser or self.engines.recogniser) if utterance else "",
             model="" if self.scripted else self.engines.model.name,
             voice=self.engines.voice.name,
-            prompt_tokens=self._thinking.usage.prompt_tokens,
-            completion_tokens=self._thinking.usage.completion_tokens,
-            tools=tuple(self._thinking.tools_called),
+            prompt_tokens=thinking.usage.prompt_tokens,
+            completion_tokens=thinking.usage.completion_tokens,
+            role_id=self.role_id,
+            cost=thinking.bill.cost,
+            currency=thinking.bill.currency,
+            tools=tuple(thinking.tools_called),
             timings=self._watch.timings(now_s, utterance, self.draft.began_s if self.draft else None),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 
 from contracts.events import SessionClosed, SessionOpened, TurnEnded, TurnTimings
 from main_server.store.backlog import DeviceReport, Entry
-from main_server.store.models import CODE_CHARS, NAME_CHARS
+from main_server.store.models import CODE_CHARS, KEY_CHARS, NAME_CHARS
 
 TEXT_CHARS = 20_000
 """Longer texts of a turn are cut here."""
@@ -95,6 +96,9 @@ def turn(key: str, conversation_id: str, ended: TurnEnded) -> Row:
         "voice": name(ended.voice),
         "prompt_tokens": min(ended.prompt_tokens, MOST_TOKENS),
         "completion_tokens": min(ended.completion_tokens, MOST_TOKENS),
+        "said_role_id": ended.role_id[:KEY_CHARS],
+        "cost": ended.cost if ended.cost is not None and math.isfinite(ended.cost) else None,
+        "currency": code(ended.currency),
         "tools": [name(tool) for tool in ended.tools],
         **{timing: getattr(ended.timings, timing) for timing in _TIMINGS},
     }

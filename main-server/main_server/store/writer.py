@@ -20,7 +20,7 @@ from contracts.events import SessionClosed, TurnEnded
 from main_server.store import rows, sounds
 from main_server.store.backlog import Entry, SoundKept
 from main_server.store.engine import Database
-from main_server.store.models import Conversation, Device, Turn, UtcDateTime, new_id
+from main_server.store.models import Conversation, Device, Role, Turn, UtcDateTime, new_id
 
 REMEMBERED_KEYS = 4_096
 """Devices, and conversations, whose keys need no query."""
@@ -68,14 +68,14 @@ _lose = (
 )
 
 
-# A turn belongs to whom its conversation belongs to.
+# A turn belongs to whom its conversation belongs to; its role is the one that answered, as long as that is there.
+_its_conversation = Conversation.id == bindparam("of_conversation")
 _add_turns = insert(Turn).values(
-    {
-        column.key: select(getattr(Conversation, column.key))
-        .where(Conversation.id == bindparam("of_conversation"))
-        .scalar_subquery()
-        for column in (Turn.account_id, Turn.role_id)
-    }
+    account_id=select(Conversation.account_id).where(_its_conversation).scalar_subquery(),
+    role_id=func.coalesce(
+        select(Role.id).where(Role.id == bindparam("said_role_id")).scalar_subquery(),
+        select(Conversation.role_id).where(_its_conversation).scalar_subquery(),
+    ),
 )
 
 
