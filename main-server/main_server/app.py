@@ -79,7 +79,7 @@ def banner(house: House, port: int, founding: str = "") -> str:
     rows = {"console": f"{_base_url(settings, port)}/", "OTA URL": about(house, port).ota_url} | house.serves()
     rows["data"] = str(settings.data_dir.resolve())
     if founding:
-        rows["first owner"] = f"{_base_url(settings, port)}/#/register?invitation={founding}"
+        rows["first owner"] = f"{_base_url(settings, port)}/register?invitation={founding}"
     return "\n".join([f"Zhiyin 知音 {version('zhiyin')}", *(f"  {name:<12} {what}" for name, what in rows.items())])
 
 
@@ -89,6 +89,7 @@ def about(house: House, port: int) -> About:
     return About(
         ota_url=f"{base}/xiaozhi/ota/",
         device_url=f"{base.replace('http', 'ws', 1)}/xiaozhi/v1/",
+        claim=house.settings.claim,
         engines=house.serves(),
     )
 
