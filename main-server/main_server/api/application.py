@@ -17,12 +17,15 @@ from main_server.api.resources import (
     invitations,
     live,
     logins,
+    memories,
     providers,
     role_documents,
     role_versions,
     roles,
     server,
+    speakers,
     tokens,
+    voices,
 )
 
 RESOURCES = (
@@ -36,6 +39,9 @@ RESOURCES = (
     roles,
     role_versions,
     role_documents,
+    voices,
+    speakers,
+    memories,
     conversations,
     providers,
     live,
