@@ -19,13 +19,16 @@ from main_server.api.resources import (
     invitations,
     live,
     logins,
+    memories,
     providers,
     recordings,
     role_documents,
     role_versions,
     roles,
     server,
+    speakers,
     tokens,
+    voices,
 )
 
 RESOURCES = (
@@ -40,6 +43,9 @@ RESOURCES = (
     roles,
     role_versions,
     role_documents,
+    voices,
+    speakers,
+    memories,
     conversations,
     recordings,
     exports,
