@@ -14,15 +14,33 @@ from main_server.api.resources import (
     claims,
     conversations,
     devices,
+    engines,
     invitations,
     live,
     logins,
+    presets,
+    provider_tests,
     providers,
     server,
     tokens,
 )
 
-RESOURCES = (server, accounts, logins, tokens, invitations, devices, claims, conversations, providers, live, audit)
+RESOURCES = (
+    server,
+    accounts,
+    logins,
+    tokens,
+    invitations,
+    devices,
+    claims,
+    conversations,
+    engines,
+    presets,
+    provider_tests,
+    providers,
+    live,
+    audit,
+)
 OPENAPI_PATH = "/dev/openapi.json"
 
 

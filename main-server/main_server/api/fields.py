@@ -46,6 +46,9 @@ GivenPassword = Annotated[str, StringConstraints(max_length=256)]
 Secret = Annotated[str, StringConstraints(min_length=SECRET_BYTES, max_length=256)]
 """What an invitation's link carries."""
 
+Key = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
+"""The key of another row."""
+
 RowId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The row's key.")]
 
 

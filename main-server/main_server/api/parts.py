@@ -12,6 +12,7 @@ from main_server.api.access.attempts import Attempts
 from main_server.api.access.origin import TrustedProxies
 from main_server.api.access.passwords import Passwords
 from main_server.api.live import LiveEvents
+from main_server.forms.trial import Trial, Tried
 from main_server.store.engine import Database
 from main_server.store.sealing import Seal
 
@@ -20,12 +21,17 @@ async def _nobody_talks(device_id: str) -> None:
     pass
 
 
+async def _not_here(trial: Trial) -> Tried:
+    return Tried(False, "engine_unavailable", "Providers cannot be tried here.")
+
+
 @dataclass(slots=True)
 class ApiParts:
     """`online` says of a Device-Id whether it is connected here, `hang_up` ends its talk;
     `public_host` is the host of ZHIYIN_PUBLIC_URL.
 
-    `changed` learns of an account whose roles, voices or devices are different now, after the commit.
+    `changed` learns of an account whose roles, voices or devices are different now, after the commit. `try_provider`
+    says whether a provider answers; it does not raise.
     """
 
     database: Database
@@ -35,6 +41,7 @@ class ApiParts:
     online: Callable[[str], bool] = lambda device_id: False
     hang_up: Callable[[str], Awaitable[None]] = _nobody_talks
     changed: Callable[[str], None] = lambda account_id: None
+    try_provider: Callable[[Trial], Awaitable[Tried]] = _not_here
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     public_host: str = ""
     passwords: Passwords = field(default_factory=Passwords)
