@@ -49,6 +49,7 @@ ALLOWED: dict[str, set[str]] = {
         "main_server.brain",
         "main_server.failover",
         "main_server.store",
+        "main_server.forms",
         "contracts",
         "sound",
         "engine_http",

@@ -11,6 +11,7 @@ from main_server.api.access.origin import TrustedProxies
 from main_server.api.live import LiveEvents, WhoseDevice
 from main_server.api.parts import ApiParts
 from main_server.casting.company import Company
+from main_server.casting.trials import Trials
 from main_server.conversation.ports import CloseReason
 from main_server.device.hub import DeviceHub
 from main_server.network import networks
@@ -36,6 +37,7 @@ def api_parts(
     seal: Seal,
     company: Company,
     recordings: Recordings,
+    trials: Trials,
 ) -> ApiParts:
     return ApiParts(
         database=database,
@@ -47,6 +49,7 @@ def api_parts(
         online=lambda device_id: hub.switchboard.find(device_id) is not None,
         hang_up=_hang_up(hub),
         changed=company.changed,
+        try_provider=trials.run,
         proxies=TrustedProxies(networks(settings.trusted_proxies)),
         public_host=urlsplit(settings.public_url or "").netloc,
     )

@@ -24,6 +24,7 @@ from main_server import engine_lists, engines
 from main_server.casting.company import Company, HouseEngines, VoiceAt
 from main_server.casting.making import EngineMaker, LocalEngines
 from main_server.casting.pool import EnginePool
+from main_server.casting.trials import Trials
 from main_server.claim_desk import StoreClaimDesk
 from main_server.console_parts import api_parts, live_events
 from main_server.conversation.draft import MOST_UNDER_WAY, DraftRoom
@@ -65,7 +66,8 @@ async def build(settings: Settings) -> House:
     recorder, metrics, readiness = Recorder(database), Metrics(version("zhiyin")), Readiness()
     model, voice, spare_voice = engine_lists.model(settings), engine_lists.voice(settings), engines.spare_voice()
     local = _local_engines(settings)
-    pool = EnginePool(EngineMaker(local))
+    maker = EngineMaker(local)
+    pool = EnginePool(maker)
     hearing, recogniser = _ears(settings, readiness, pool)
     local.share(spare_voice, voice.engine, recogniser.engine)
     seal = Seal(secret_keys(settings))
@@ -111,7 +113,7 @@ async def build(settings: Settings) -> House:
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
-        api=api_parts(settings, database, live, hub, seal, company, recordings),
+        api=api_parts(settings, database, live, hub, seal, company, recordings, Trials(maker, spare_voice)),
         recordings=recordings,
         company=company,
         hearing=hearing,

@@ -29,9 +29,8 @@ KEY = bytes(range(32))
 PASSWORD = "correct horse"
 HOST = "http://zhiyin.test:8000"
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-PLENTY = {
-    kind: Limit(10_000, 60) for kind in ("name at address", "address", "name", "registration", "password", "claim")
-}
+KINDS_OF_TRIES = ("name at address", "address", "name", "registration", "password", "claim", "provider test")
+PLENTY = {kind: Limit(10_000, 60) for kind in KINDS_OF_TRIES}
 
 
 @dataclass

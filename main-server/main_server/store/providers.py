@@ -40,6 +40,12 @@ class Providers:
         query = select(Provider).where(Provider.id == provider_id, Provider.account_id == account_id)
         return (await self._session.scalars(query)).one_or_none()
 
+    async def named(self, account_id: str, kind: str, engine: str, name: str) -> Provider | None:
+        """The account's first provider of this kind, engine and name."""
+        its = (Provider.account_id == account_id, Provider.kind == kind, Provider.engine == engine)
+        query = select(Provider).where(*its, Provider.name == name).order_by(Provider.created_at, Provider.id).limit(1)
+        return (await self._session.scalars(query)).one_or_none()
+
     async def add(self, provider: Provider, secret: str) -> Provider:
         """Adds it with its secret."""
         self._session.add(provider)
