@@ -8,6 +8,7 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from main_server.api.access.origin import TrustedProxies
+from main_server.api.access.tickets import TalkTickets
 from main_server.api.live import LiveEvents, WhoseDevice
 from main_server.api.parts import ApiParts
 from main_server.conversation.ports import CloseReason
@@ -24,10 +25,12 @@ QUERY_S = 2.0
 
 def live_events(database: Database) -> LiveEvents:
     """Events for consoles, each account's own."""
-    return LiveEvents(_whose_device(database))
+    return LiveEvents(whose_device(database))
 
 
-def api_parts(settings: Settings, database: Database, live: LiveEvents, hub: DeviceHub) -> ApiParts:
+def api_parts(
+    settings: Settings, database: Database, live: LiveEvents, hub: DeviceHub, tickets: TalkTickets
+) -> ApiParts:
     """Raises ZhiyinError when the key of secrets cannot be read."""
     return ApiParts(
         database=database,
@@ -36,12 +39,13 @@ def api_parts(settings: Settings, database: Database, live: LiveEvents, hub: Dev
         version=version("zhiyin"),
         online=lambda device_id: hub.switchboard.find(device_id) is not None,
         hang_up=_hang_up(hub),
+        tickets=tickets,
         proxies=TrustedProxies(networks(settings.trusted_proxies)),
         public_host=urlsplit(settings.public_url or "").netloc,
     )
 
 
-def _whose_device(database: Database) -> WhoseDevice:
+def whose_device(database: Database) -> WhoseDevice:
     async def whose(device_id: str) -> str | None:
         async with asyncio.timeout(QUERY_S), database.reading() as session:
             return await Devices(session).owner_of(device_id)

@@ -18,8 +18,9 @@ from contracts.speech import Synthesizer, VoiceChoice
 from contracts.transcription import Transcriber
 from hearing_client.hearing import RemoteHearing
 from main_server import engine_lists, engines
+from main_server.api.access.tickets import TalkTickets
 from main_server.claim_desk import StoreClaimDesk
-from main_server.console_parts import api_parts, live_events
+from main_server.console_parts import api_parts, live_events, whose_device
 from main_server.conversation.cast import Cast, Engines, SameCast
 from main_server.conversation.draft import MOST_UNDER_WAY, DraftRoom
 from main_server.conversation.ports import Channel
@@ -38,6 +39,7 @@ from main_server.settings import Settings
 from main_server.store.engine import Database, default_url, open_database
 from main_server.store.migrate import migrate
 from main_server.store.recorder import Recorder
+from main_server.ticket_desk import browser_gate
 from serving.internal_token import internal_token
 from serving.readiness import Readiness
 from sound.opus import backend_name
@@ -71,7 +73,9 @@ async def build(settings: Settings) -> House:
     directory = StoreDirectory(recorder)
     desk = StoreClaimDesk(database) if settings.claim == "code" else None
     gate = OpenGate(directory) if desk is None else TokenGate(desk, directory)
-    hub = DeviceHub(gatekeeper=gate, open_session=reception.open_session, directory=directory)
+    tickets = TalkTickets()
+    door = browser_gate(gate, settings, tickets, whose_device(database))
+    hub = DeviceHub(gatekeeper=door, open_session=reception.open_session, directory=directory)
     _expose(metrics, recorder, hub, reception)
     metrics.register_count("live_events", lambda: live.dropped)
     return House(
@@ -80,7 +84,7 @@ async def build(settings: Settings) -> House:
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
-        api=api_parts(settings, database, live, hub),
+        api=api_parts(settings, database, live, hub, tickets),
         hearing=hearing,
         hub=hub,
         desk=desk,

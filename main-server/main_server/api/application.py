@@ -19,10 +19,24 @@ from main_server.api.resources import (
     logins,
     providers,
     server,
+    talk_tickets,
     tokens,
 )
 
-RESOURCES = (server, accounts, logins, tokens, invitations, devices, claims, conversations, providers, live, audit)
+RESOURCES = (
+    server,
+    accounts,
+    logins,
+    tokens,
+    invitations,
+    devices,
+    claims,
+    conversations,
+    providers,
+    live,
+    audit,
+    talk_tickets,
+)
 OPENAPI_PATH = "/dev/openapi.json"
 
 

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from main_server.api.access.attempts import Attempts
 from main_server.api.access.origin import TrustedProxies
 from main_server.api.access.passwords import Passwords
+from main_server.api.access.tickets import TalkTickets
 from main_server.api.live import LiveEvents
 from main_server.store.engine import Database
 from main_server.store.sealing import Seal
@@ -35,6 +36,7 @@ class ApiParts:
     public_host: str = ""
     passwords: Passwords = field(default_factory=Passwords)
     attempts: Attempts = field(default_factory=Attempts)
+    tickets: TalkTickets = field(default_factory=TalkTickets)
 
 
 def parts_of(request: Request) -> ApiParts:
