@@ -18,11 +18,13 @@ SECURITY_HEADERS = {
 
 
 class About(BaseModel):
-    """This server, for the page: where boards find it, and what serves."""
+    """This server, for the page: where boards find it, what serves, and where a browser may use its microphone ("" =
+    on the machine itself only)."""
 
     ota_url: str
     device_url: str
     engines: dict[str, str]
+    https_url: str = ""
 
 
 def console_router(about: Callable[[], About]) -> APIRouter:
