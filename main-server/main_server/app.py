@@ -113,8 +113,8 @@ def banner(house: House, port: int, secure: SecurePort, founding: str = "") -> s
     rows = {"console": f"{_base_url(settings, port)}/", **({"https": https} if https else {})}
     rows |= {"OTA URL": shown.ota_url} | house.serves()
     rows["data"] = str(settings.data_dir.resolve())
-    if founding and settings.claim == "code":  # with `open` nobody needs an account
-        rows["first owner"] = f"{_base_url(settings, port)}/#/register?invitation={founding}"
+    if founding:
+        rows["first owner"] = f"{_base_url(settings, port)}/register?invitation={founding}"
     lines = [f"Zhiyin 知音 {version('zhiyin')}", *(f"  {name:<12} {what}" for name, what in rows.items())]
     if settings.claim == "open" and not is_loopback(settings.host):
         lines.append(
@@ -129,6 +129,7 @@ def about(house: House, port: int, secure_port: int = 0) -> About:
     return About(
         ota_url=f"{base}/xiaozhi/ota/",
         device_url=f"{base.replace('http', 'ws', 1)}/xiaozhi/v1/",
+        claim=house.settings.claim,
         engines=house.serves(),
         https_url=_https_url(house.settings, secure_port),
     )

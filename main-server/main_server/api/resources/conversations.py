@@ -56,6 +56,13 @@ class TurnShown(BaseModel):
     prompt_tokens: int
     completion_tokens: int
     tools: list[Any]
+    speech_ms: float | None
+    silence_ms: float | None
+    transcribe_wait_ms: float | None
+    first_token_ms: float | None
+    first_clause_ms: float | None
+    first_sound_ms: float | None
+    reply_ms: float | None
     total_ms: float | None
     speech_end_to_sound_ms: float | None
 
