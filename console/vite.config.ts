@@ -5,6 +5,7 @@ import { ElementPlusResolver } from 'unplugin-vue-components/resolvers'
 import components from 'unplugin-vue-components/vite'
 import { defineConfig } from 'vite'
 import { compressed } from './scripts/compressed.ts'
+import { serviceWorker } from './scripts/serviceWorker.ts'
 
 const server = process.env.ZHIYIN_URL ?? 'http://127.0.0.1:8000'
 
@@ -16,6 +17,7 @@ export default defineConfig({
       dts: 'components.d.ts',
       resolvers: [ElementPlusResolver({ importStyle: 'css' })],
     }),
+    serviceWorker(),
     compressed(),
   ],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },

@@ -11,25 +11,25 @@ export interface Ring {
 
 export const RINGS: readonly Ring[] = [
   {
-    radius: 0.6,
+    radius: 0.72,
     alpha: 0.1,
-    reach: 0.3,
+    reach: 0.25,
     waves: [
       [3, 0.35, 0.6],
       [5, -0.55, 0.4],
     ],
   },
   {
-    radius: 0.54,
+    radius: 0.645,
     alpha: 0.16,
-    reach: 0.2,
+    reach: 0.18,
     waves: [
       [4, -0.45, 0.55],
       [7, 0.8, 0.45],
     ],
   },
   {
-    radius: 0.47,
+    radius: 0.57,
     alpha: 0.26,
     reach: 0.12,
     waves: [
@@ -38,7 +38,7 @@ export const RINGS: readonly Ring[] = [
     ],
   },
 ]
-export const CORE = 0.4
+export const CORE = 0.5
 
 const POINTS = 120
 

@@ -73,7 +73,7 @@ export function settled(talk: Talk, ended: TurnEnded): Talk {
     interrupted: ended.outcome === 'interrupted',
   }
   const waited = ended.timings.speech_end_to_sound_ms
-  if (typeof waited === 'number') told.waitedMs ??= turn.waitedMs ?? waited
+  if (typeof waited === 'number') told.waitedMs = turn.waitedMs ?? waited
   return { ...changed(talk, turn, told), settled: talk.turns.indexOf(turn) + 1 }
 }
 
