@@ -128,6 +128,7 @@ class Bench:
         return {
             "ZHIYIN_HOST": "127.0.0.1",
             "ZHIYIN_PORT": str(self.port),
+            "ZHIYIN_TLS_PORT": "0",
             "ZHIYIN_DATABASE_URL": "",
             "ZHIYIN_PUBLIC_URL": "",
             "ZHIYIN_HEARING_URL": "",

@@ -55,9 +55,9 @@ def test_the_default_set_is_the_services_and_their_database() -> None:
     assert without_profile - set(OURS) == {"postgres"}
 
 
-def test_only_the_main_port_is_published() -> None:
+def test_only_the_two_ports_of_main_server_are_published() -> None:
     assert {name for name, service in SERVICES.items() if service.get("ports")} == {"main-server"}
-    assert SERVICES["main-server"]["ports"] == ["${ZHIYIN_PORT:-8000}:8000"]
+    assert SERVICES["main-server"]["ports"] == ["${ZHIYIN_PORT:-8000}:8000", "${ZHIYIN_TLS_PORT:-8443}:8443"]
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from main_server.api.access.origin import TrustedProxies
+from main_server.api.access.tickets import TalkTickets
 from main_server.api.live import LiveEvents, WhoseDevice
 from main_server.api.parts import ApiParts
 from main_server.casting.company import Company
@@ -26,7 +27,7 @@ QUERY_S = 2.0
 
 def live_events(database: Database) -> LiveEvents:
     """Events for consoles, each account's own."""
-    return LiveEvents(_whose_device(database))
+    return LiveEvents(whose_device(database))
 
 
 def api_parts(
@@ -38,6 +39,7 @@ def api_parts(
     company: Company,
     recordings: Recordings,
     trials: Trials,
+    tickets: TalkTickets,
 ) -> ApiParts:
     return ApiParts(
         database=database,
@@ -50,12 +52,13 @@ def api_parts(
         hang_up=_hang_up(hub),
         changed=company.changed,
         try_provider=trials.run,
+        tickets=tickets,
         proxies=TrustedProxies(networks(settings.trusted_proxies)),
         public_host=urlsplit(settings.public_url or "").netloc,
     )
 
 
-def _whose_device(database: Database) -> WhoseDevice:
+def whose_device(database: Database) -> WhoseDevice:
     async def whose(device_id: str) -> str | None:
         async with asyncio.timeout(QUERY_S), database.reading() as session:
             return await Devices(session).owner_of(device_id)

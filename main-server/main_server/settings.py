@@ -135,6 +135,11 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address the main port listens on; `make run` uses 0.0.0.0.")
     port: int = Field(8000, ge=0, le=65535, description="The main port: devices, OTA, console, health.")
+    tls_port: int = Field(
+        8443, ge=0, le=65535, description="HTTPS for browsers, beside the plain port of the boards; 0 = none."
+    )
+    tls_cert: Path | None = Field(None, description="Its certificate, a PEM file; empty = made in the data folder.")
+    tls_key: Path | None = Field(None, description="The certificate's key, a PEM file without a password.")
     data_dir: Path = Field(Path("data"), description="Everything Zhiyin keeps lies under this folder.")
     models_dir: Path | None = Field(None, description="Model files for sherpa-onnx; empty = models in the data folder.")
     models_mirror: Annotated[str, AfterValidator(_mirror)] = Field(

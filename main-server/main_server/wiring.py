@@ -21,12 +21,13 @@ from contracts.transcription import Transcriber
 from engine_choice.local import local_recogniser, local_voice
 from hearing_client.hearing import RemoteHearing
 from main_server import engine_lists, engines
+from main_server.api.access.tickets import TalkTickets
 from main_server.casting.company import Company, HouseEngines, VoiceAt
 from main_server.casting.making import EngineMaker, LocalEngines
 from main_server.casting.pool import EnginePool
 from main_server.casting.trials import Trials
 from main_server.claim_desk import StoreClaimDesk
-from main_server.console_parts import api_parts, live_events
+from main_server.console_parts import api_parts, live_events, whose_device
 from main_server.conversation.draft import MOST_UNDER_WAY, DraftRoom
 from main_server.conversation.ports import Channel
 from main_server.conversation.role import Role
@@ -50,6 +51,7 @@ from main_server.store.migrate import migrate
 from main_server.store.providers import opener
 from main_server.store.recorder import Recorder
 from main_server.store.sealing import Seal
+from main_server.ticket_desk import browser_gate
 from serving.internal_token import internal_token, kept_token
 from serving.readiness import Readiness
 from sound.opus import backend_name
@@ -102,7 +104,9 @@ async def build(settings: Settings) -> House:
     directory = StoreDirectory(recorder)
     desk = StoreClaimDesk(database, seal, live.forget) if settings.claim == "code" else None
     gate = OpenGate(directory) if desk is None else TokenGate(desk, directory, _toy_token(settings))
-    hub = DeviceHub(gatekeeper=gate, open_session=reception.open_session, directory=directory)
+    tickets = TalkTickets()
+    door = browser_gate(gate, settings, tickets, whose_device(database))
+    hub = DeviceHub(gatekeeper=door, open_session=reception.open_session, directory=directory)
     _expose(metrics, recorder, hub, reception)
     metrics.register_depth("account_engines", lambda: len(pool))
     metrics.register_count("live_events", lambda: live.dropped)
@@ -113,7 +117,7 @@ async def build(settings: Settings) -> House:
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
-        api=api_parts(settings, database, live, hub, seal, company, recordings, Trials(maker, spare_voice)),
+        api=api_parts(settings, database, live, hub, seal, company, recordings, Trials(maker, spare_voice), tickets),
         recordings=recordings,
         company=company,
         hearing=hearing,

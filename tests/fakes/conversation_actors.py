@@ -66,6 +66,7 @@ class ToyChannel:
     session_id: str = "session"
     transport: str = "websocket"
     board: str = "bread-compact-wifi"
+    role_id: str = ""
     firmware: str = "2.4.2"
     lines: list[Line] = field(default_factory=list)
     congested: bool = False

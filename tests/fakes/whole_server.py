@@ -75,6 +75,7 @@ def whole_server(folder: Path, **settings: str) -> Iterator[WholeServer]:
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ZHIYIN_")}
     environment |= {"ZHIYIN_PORT": str(port), "ZHIYIN_DATA_DIR": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
+    environment["ZHIYIN_TLS_PORT"] = "0"  # the default is one port, and many servers of tests run at once
     environment["ZHIYIN_LLM_READ_AHEAD"] = "off"  # scripted vendors count what they are asked
     environment |= {f"ZHIYIN_{name.upper()}": value for name, value in settings.items()}
     with (folder / "log.txt").open("wb") as log:

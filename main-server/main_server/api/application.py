@@ -30,6 +30,7 @@ from main_server.api.resources import (
     roles,
     server,
     speakers,
+    talk_tickets,
     tokens,
     voices,
 )
@@ -58,6 +59,7 @@ RESOURCES = (
     providers,
     live,
     audit,
+    talk_tickets,
 )
 OPENAPI_PATH = "/dev/openapi.json"
 

@@ -12,6 +12,7 @@ from contracts.speech import Voice
 from main_server.api.access.attempts import Attempts
 from main_server.api.access.origin import TrustedProxies
 from main_server.api.access.passwords import Passwords
+from main_server.api.access.tickets import TalkTickets
 from main_server.api.exports import Exports
 from main_server.api.live import LiveEvents
 from main_server.forms.trial import Trial, Tried
@@ -55,6 +56,7 @@ class ApiParts:
     public_host: str = ""
     passwords: Passwords = field(default_factory=Passwords)
     attempts: Attempts = field(default_factory=Attempts)
+    tickets: TalkTickets = field(default_factory=TalkTickets)
 
 
 def parts_of(request: Request) -> ApiParts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Protocol
 
 import structlog
@@ -22,7 +23,8 @@ DIRECTORY_DEADLINE_S = 1.0
 class Credentials:
     """What a peer says of itself when it connects; "" is absent. `authorization` as it came ("Bearer ..." or bare).
 
-    `is_here`: it is a program of this machine, through no proxy (serving.access.came_from_here).
+    `is_here`: it is a program of this machine, through no proxy (serving.access.came_from_here). `ticket` is what the
+    API gave to a page; `origin` is that page's (boards send none), and the last two tell what the peer calls us.
     """
 
     device_id: str = ""
@@ -30,20 +32,26 @@ class Credentials:
     authorization: str = ""
     address: str = ""
     is_here: bool = False
+    ticket: str = ""
+    origin: str = ""
+    host: str = ""
+    forwarded_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The peer may talk; `device` is what is known of it."""
+    """The peer may talk; `device` is what is known of it, `role_id` the role it asks to talk with ("" = its own)."""
 
     device: DeviceReport
+    role_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The peer may not talk. `sentence` tells its owner what to do and goes into the 401 answer."""
+    """The peer may not talk. `sentence` tells its owner what to do and goes into the answer of this `status`."""
 
     sentence: str
+    status: HTTPStatus = HTTPStatus.UNAUTHORIZED
 
 
 class Gatekeeper(Protocol):

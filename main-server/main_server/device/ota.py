@@ -58,11 +58,13 @@ def ota_router(
     directory: DeviceDirectory | None = None,
     desk: ClaimDesk | None = None,
     client_address: Callable[[Request], str] = _peer,
+    plain_port: int = 0,
 ) -> APIRouter:
     """Routes for `/xiaozhi/ota` and `/xiaozhi/ota/activate`, each with and without the last slash: boards follow no
     redirect; and a sentence for browsers at the address where boards talk. `lan_address` gives this machine's IPv4
     address, for requests whose Host a board could not use. With a `desk` a board is configured only once it is claimed;
-    `client_address` tells where it asks from.
+    `client_address` tells where it asks from. With a `plain_port` no board may be sent to the port for browsers, whose
+    certificate none would believe: not even one that asks there.
 
     Raises AddressError when no board could use `public_url`.
     """
@@ -85,12 +87,11 @@ def ota_router(
             token = verdict.token
         known = await recall(directory, report.device_id) if report.device_id else None
         await remember(directory, report)
+        host, secure, own_port = request.headers.get("host", ""), request.url.scheme == "https", _own_port(request)
+        if secure and plain_port:
+            host, secure, own_port = f"{host.partition(':')[0]}:{plain_port}", False, plain_port
         url = addresses.websocket_url(
-            request.headers.get("host", ""),
-            secure=request.url.scheme == "https",
-            lan_address=lan_address(),
-            port=_own_port(request),
-            public_url=public_url,
+            host, secure=secure, lan_address=lan_address(), port=own_port, public_url=public_url
         )
         return _json(configuration_for(report, known, url, token))
 
