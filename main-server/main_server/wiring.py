@@ -23,6 +23,7 @@ from main_server.console_parts import api_parts, live_events
 from main_server.conversation.cast import Cast, Engines, SameCast
 from main_server.conversation.draft import MOST_UNDER_WAY, DraftRoom
 from main_server.conversation.ports import Channel
+from main_server.conversation.remembering import Remembering
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
 from main_server.device.directory import DeviceReport
@@ -34,6 +35,7 @@ from main_server.house import House
 from main_server.logs import LogEvents
 from main_server.metrics import Metrics
 from main_server.model_files import models_dir
+from main_server.remembering import StoreRemembering
 from main_server.settings import Settings
 from main_server.store.engine import Database, default_url, open_database
 from main_server.store.migrate import migrate
@@ -64,6 +66,7 @@ async def build(settings: Settings) -> House:
         model=model.engine,
         voice=voice.engine,
         spare_voice=spare_voice,
+        remembering=StoreRemembering(database, recorder),
         emit=_to_all(
             recorder.on_event, metrics.on_event, LogEvents().on_event, EngineHealth(readiness).on_event, live.on_event
         ),
@@ -105,6 +108,7 @@ class Reception:
         model: LanguageModel,
         voice: Synthesizer,
         spare_voice: Synthesizer,
+        remembering: Remembering,
         emit: EventSink,
     ) -> None:
         self.draft_room = DraftRoom(MOST_UNDER_WAY if settings.drafts else 0)
@@ -115,6 +119,7 @@ class Reception:
         self._voice = voice
         self._choice = VoiceChoice(voice=settings.tts_voice)
         self._spare_voice = spare_voice
+        self._remembering = remembering
         self._emit = emit
         self._role = Role(greet=settings.greeting, filler_ms=settings.filler_ms)
         self._limits = SessionLimits(idle_s=settings.idle_s)
@@ -135,6 +140,7 @@ class Reception:
             endpointing=self._endpointing,
             limits=self._limits,
             draft_room=self.draft_room,
+            remembering=self._remembering,
         )
 
     def _engines_at(self, downlink: OpusFormat) -> Engines:

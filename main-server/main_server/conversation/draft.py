@@ -16,9 +16,9 @@ from contracts.events import Stage
 from contracts.language_model import LanguageModel, Message, ModelEvent, Usage, Words
 from main_server.conversation.ahead import Ahead
 from main_server.conversation.answer import ask
-from main_server.conversation.history import estimated_tokens
 from main_server.conversation.ports import Toolbox, Voice
 from main_server.conversation.sentences import SentenceSplitter
+from main_server.conversation.tokens import estimated_tokens
 
 PACKETS_AHEAD = 40
 """Packets of a first clause that are kept: 2.4 s at 60 ms. Beyond them the voice has to wait."""

@@ -22,7 +22,6 @@ from contracts.hearing import (
     SpeechStarted,
     Utterance,
 )
-from main_server.conversation.answer import clock
 from main_server.conversation.cast import Cast, Casting, Engines
 from main_server.conversation.chronicle import Chronicle
 from main_server.conversation.connecting import Connecting
@@ -31,8 +30,8 @@ from main_server.conversation.drafts import Drafts
 from main_server.conversation.ears import Ears
 from main_server.conversation.expecting import expected_answer
 from main_server.conversation.floor import Floor
-from main_server.conversation.history import History
 from main_server.conversation.inbox import Inbox
+from main_server.conversation.mind import Mind
 from main_server.conversation.phrases import (
     goodbye,
     greeting,
@@ -52,6 +51,7 @@ from main_server.conversation.ports import (
     ListenStop,
 )
 from main_server.conversation.quiet import KEEP_ALIVE_S, Quiet
+from main_server.conversation.remembering import NoMemory, Remembering
 from main_server.conversation.role import Role
 from main_server.conversation.turn import Turn
 from main_server.conversation.waking import Waking
@@ -83,11 +83,12 @@ class Session:
     endpointing: str = "adaptive"
     limits: SessionLimits = field(default_factory=SessionLimits)
     draft_room: DraftRoom = field(default_factory=DraftRoom)
+    remembering: Remembering = field(default_factory=NoMemory)
     _inbox: Inbox[SessionEvent] = field(default_factory=Inbox)
     _handling: bool = True  # until the ears are open, and while an event is being handled
     _cast: Cast = field(init=False)
     _ears: Ears = field(init=False)
-    _history: History = field(init=False)
+    _mind: Mind = field(init=False)
     _drafts: Drafts = field(init=False)
     _connecting: Connecting = field(init=False)
     _floor: Floor = field(init=False)
@@ -101,10 +102,10 @@ class Session:
     _closing: CloseReason | None = None
 
     def __post_init__(self) -> None:
-        self._history = History()
+        self._mind = Mind(self.channel, self.remembering)
         self._ears = Ears(self.hearing, self.channel, self.endpointing, self._inbox.put)
         self._chronicle = Chronicle(self.channel, self.emit)
-        self._floor = Floor(self._chronicle, self._ears.turn_over)
+        self._floor = Floor(self._chronicle, self._turn_over)
         self._quiet = Quiet(self.limits.idle_s)
         self._connecting = Connecting()
         self._drafts = Drafts(self.channel, self.emit, self.draft_room)
@@ -157,9 +158,11 @@ class Session:
     async def _serve(self) -> None:
         await self.casting.begin()
         self._recast()
-        await self._ears.open(self.role)
-        self._connecting.begin()
+        self._mind.wake()
         try:
+            await self._ears.open(self.role)
+            self._connecting.begin()
+            await self._mind.awake()
             while self._closing is None:
                 self._handling = bool(self._inbox)
                 event = await self._next_event()
@@ -173,6 +176,7 @@ class Session:
             await self._floor.stop()
             await self._drafts.close()
             await self._connecting.close()
+            await self._mind.close()
             await self._ears.close()
             await self.casting.close()
 
@@ -227,7 +231,7 @@ class Session:
             self._greet()
         if self._floor.turn is None or mode is ListenMode.REALTIME:
             self._ears.listen()
-            self._connecting.read_ahead(self._history.messages(), self.channel.tools)
+            self._connecting.read_ahead(self._mind.beginning(), self.channel.tools)
         self._settle()
 
     async def _aborted(self) -> None:
@@ -243,7 +247,7 @@ class Session:
             self._begin_turn("text", text)
         elif self.role.greet:
             self._waking.wake(text.strip(), self._greet)
-            self._connecting.read_ahead(self._history.messages(), self.channel.tools)
+            self._connecting.read_ahead(self._mind.beginning(), self.channel.tools)
 
     async def _heard(self, utterance: Utterance) -> None:
         if utterance.truncated:
@@ -271,7 +275,7 @@ class Session:
         """Begins the reply, where this may be all, a model will be asked, and no other turn is still being heard."""
         hopeless = pause.unfinished or not pause.text or is_exit(pause.text, self.role.exit_phrases)
         if self._floor.turn is None and not hopeless:
-            self._drafts.begin(pause.text, self._history.messages_if(pause.text, clock()))
+            self._drafts.begin(pause.text, self._mind.messages_if(pause.text))
 
     def _heard_nothing(self, reason: str) -> None:
         """Silence is answered with silence; speech that was not understood is, once until something was."""
@@ -314,7 +318,7 @@ class Session:
         self._cast = cast
         role, engines = cast.role, cast.engines
         self._language = role.language[:2] or self._language
-        self._history.become(role.persona, max_turns=role.history_turns)
+        self._mind.be(role)
         self._connecting.engines = (engines.ears, engines.model, engines.voice)
         self._drafts.speak_with(engines.model, engines.voice)
 
@@ -339,7 +343,7 @@ class Session:
         turn = Turn(
             channel=self.channel,
             engines=self.engines,
-            history=self._history,
+            history=self._mind.history,
             emit=self.emit,
             turn_id=f"{self.channel.session_id}-{next(self._turn_numbers)}",
             trigger=trigger,
@@ -358,6 +362,7 @@ class Session:
         self._drafts.drop(DraftResult.DROPPED)
         self._puzzled = False
         self._ears.turn_begins()
+        self._mind.turn_begins()
         self._floor.give(turn, self._run_turn(turn, last))
 
     async def _run_turn(self, turn: Turn, last: CloseReason | None) -> None:
@@ -369,6 +374,10 @@ class Session:
                 self._settle()
         if last is not None and turn.outcome is not Outcome.INTERRUPTED:  # a failing engine may swallow the cancelling
             self._close(last)
+
+    def _turn_over(self) -> None:
+        self._ears.turn_over()
+        self._mind.turn_over()
 
     def _is_preface(self, turn: Turn, mode: ListenMode) -> bool:
         """Typed text and wake words come before `listen start`; that start does not interrupt their answer. A pressed

@@ -94,7 +94,7 @@ class Turn:
         """What the device is told at once: what was heard, and that it is going to be spoken to."""
         self._watch.reached(Stage.HEARD)
         if self._is_asked:
-            self.history.add_user(self.user_text)
+            self.history.add_user(self.user_text, self.turn_id)
             self.channel.stt(self.user_text)
         self.channel.tts_start()
         for stage, at_s in self.draft.moments.items() if self.draft else ():

@@ -59,6 +59,10 @@ class Backlog:
         """The oldest entries, at most `most` of them, which are no longer in the backlog."""
         return [self._entries.popleft() for _ in range(min(most, len(self._entries)))]
 
+    def has_turn_of(self, device_id: str) -> bool:
+        """Whether a turn of this device waits."""
+        return any(is_turn_of(device_id, entry) for entry in self._entries)
+
     def _give_up_one(self) -> None:
         for index, entry in enumerate(self._entries):
             if not isinstance(entry.what, TurnEnded):
@@ -67,3 +71,7 @@ class Backlog:
                 return
         self._entries.popleft()
         self.dropped_turns += 1
+
+
+def is_turn_of(device_id: str, entry: Entry) -> bool:
+    return entry.what.device_id == device_id and isinstance(entry.what, TurnEnded)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contracts.language_model import Author, Message, ToolCall
-from main_server.conversation.history import CANCELLED, INTERRUPTED, MAX_RESULT_CHARS, History, estimated_tokens
+from main_server.conversation.history import CANCELLED, INTERRUPTED, MAX_RESULT_CHARS, History
 from main_server.conversation.sentences import SentenceSplitter
+from main_server.conversation.tokens import estimated_tokens
 
 CALL = ToolCall("call_1", "look", {"at": "sky"})
 
