@@ -20,6 +20,7 @@ from main_server.api.parts import ApiParts
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import DraftRoom
 from main_server.conversation.phrases import set_phrases
+from main_server.conversation.summarising import SummaryRoom
 from main_server.device.claim import ClaimDesk
 from main_server.device.hub import DeviceHub
 from main_server.device.speech import OpusVoice
@@ -57,6 +58,7 @@ class House:
     voice: engines.Chosen[Synthesizer]
     spare_voice: Synthesizer
     draft_room: DraftRoom
+    summary_room: SummaryRoom
     set_voice: OpusVoice
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _cold: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
@@ -107,6 +109,7 @@ class House:
     def _observe_lag(self, lag_s: float) -> None:
         self.metrics.observe_lag(lag_s)
         self.draft_room.observe_lag(lag_s)
+        self.summary_room.observe_lag(lag_s)
 
     async def _keep_warming(self) -> None:
         """An engine that was not there at start may be there now."""

@@ -26,6 +26,7 @@ from main_server.conversation.ports import Channel
 from main_server.conversation.remembering import Remembering
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
+from main_server.conversation.summarising import SummaryRoom
 from main_server.device.directory import DeviceReport
 from main_server.device.gate import OpenGate, TokenGate
 from main_server.device.hub import DeviceHub
@@ -92,6 +93,7 @@ async def build(settings: Settings) -> House:
         voice=voice,
         spare_voice=spare_voice,
         draft_room=reception.draft_room,
+        summary_room=reception.summary_room,
         set_voice=reception.voice_at(OpusFormat(24_000, 60)),
     )
 
@@ -112,6 +114,7 @@ class Reception:
         emit: EventSink,
     ) -> None:
         self.draft_room = DraftRoom(MOST_UNDER_WAY if settings.drafts else 0)
+        self.summary_room = SummaryRoom()
         self.cache = OpusCache(SPEECH_CACHE_BYTES)
         self._hearing = hearing
         self._recogniser = recogniser
@@ -140,6 +143,7 @@ class Reception:
             endpointing=self._endpointing,
             limits=self._limits,
             draft_room=self.draft_room,
+            summary_room=self.summary_room,
             remembering=self._remembering,
         )
 
@@ -150,6 +154,7 @@ class Reception:
             spare_voice=OpusVoice(self._spare_voice, VoiceChoice(), downlink, self.cache),
             recogniser=self._recogniser.name,
             ears=self._recogniser,
+            small=engine_lists.for_session(self._model),
         )
 
 

@@ -19,7 +19,7 @@ from contracts.hearing import (
     SpeechStarted,
     Utterance,
 )
-from contracts.language_model import Message, ModelEvent, ToolCall, ToolSpec, Words
+from contracts.language_model import LanguageModel, Message, ModelEvent, ToolCall, ToolSpec, Words
 from main_server.conversation.cast import Cast, Engines, SameCast
 from main_server.conversation.ports import CloseReason, DeviceTraits
 from main_server.conversation.remembering import Asked, NoMemory, Recollection, Remembering
@@ -283,11 +283,12 @@ class Scene:
     role: Role = field(default_factory=Role)
     limits: SessionLimits = field(default_factory=SessionLimits)
     remembering: Remembering = field(default_factory=NoMemory)
+    small: LanguageModel | None = None
     events: list[Event] = field(default_factory=list)
     session: Session = field(init=False)
 
     async def __aenter__(self) -> Scene:
-        engines = Engines(self.model, self.voice, self.spare_voice, recogniser="scripted")
+        engines = Engines(self.model, self.voice, self.spare_voice, recogniser="scripted", small=self.small)
         self.session = Session(
             self.toy,
             self.ears,

@@ -14,7 +14,8 @@ from main_server.conversation.role import Role
 class Engines:
     """What answers. `spare_voice` speaks the apology when `voice` is the one that failed.
 
-    `ears` is the recogniser, of which a session knows no more than that it may have to be connected to.
+    `ears` is the recogniser, of which a session knows no more than that it may have to be connected to. `small` is the
+    model that sums up what leaves the window; None = nobody does.
     """
 
     model: LanguageModel
@@ -22,6 +23,7 @@ class Engines:
     spare_voice: Voice
     recogniser: str = ""
     ears: object = None
+    small: LanguageModel | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ from main_server.conversation.ports import (
 from main_server.conversation.quiet import KEEP_ALIVE_S, Quiet
 from main_server.conversation.remembering import NoMemory, Remembering
 from main_server.conversation.role import Role
+from main_server.conversation.summarising import SummaryRoom
 from main_server.conversation.turn import Turn
 from main_server.conversation.waking import Waking
 
@@ -83,6 +84,7 @@ class Session:
     endpointing: str = "adaptive"
     limits: SessionLimits = field(default_factory=SessionLimits)
     draft_room: DraftRoom = field(default_factory=DraftRoom)
+    summary_room: SummaryRoom = field(default_factory=SummaryRoom)
     remembering: Remembering = field(default_factory=NoMemory)
     _inbox: Inbox[SessionEvent] = field(default_factory=Inbox)
     _handling: bool = True  # until the ears are open, and while an event is being handled
@@ -102,9 +104,9 @@ class Session:
     _closing: CloseReason | None = None
 
     def __post_init__(self) -> None:
-        self._mind = Mind(self.channel, self.remembering)
-        self._ears = Ears(self.hearing, self.channel, self.endpointing, self._inbox.put)
         self._chronicle = Chronicle(self.channel, self.emit)
+        self._mind = Mind(self._chronicle, self.remembering, self.summary_room)
+        self._ears = Ears(self.hearing, self.channel, self.endpointing, self._inbox.put)
         self._floor = Floor(self._chronicle, self._turn_over)
         self._quiet = Quiet(self.limits.idle_s)
         self._connecting = Connecting()
@@ -225,7 +227,7 @@ class Session:
         await self._ears.suit(self.role)
         self._ears.mode = mode
         self._floor.open = mode is ListenMode.REALTIME
-        if self._floor.turn is not None and not self._is_preface(self._floor.turn, mode):
+        if self._floor.turn is not None and not self._floor.turn.may_precede(mode):
             await self._floor.stop()
         if self._waking.word:
             self._greet()
@@ -318,7 +320,7 @@ class Session:
         self._cast = cast
         role, engines = cast.role, cast.engines
         self._language = role.language[:2] or self._language
-        self._mind.be(role)
+        self._mind.be(role, engines.small)
         self._connecting.engines = (engines.ears, engines.model, engines.voice)
         self._drafts.speak_with(engines.model, engines.voice)
 
@@ -378,11 +380,6 @@ class Session:
     def _turn_over(self) -> None:
         self._ears.turn_over()
         self._mind.turn_over()
-
-    def _is_preface(self, turn: Turn, mode: ListenMode) -> bool:
-        """Typed text and wake words come before `listen start`; that start does not interrupt their answer. A pressed
-        button does."""
-        return turn.trigger in ("text", "wake") and not turn.sound_has_left and mode is not ListenMode.MANUAL
 
     # -- small things --------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from contracts.errors import EngineError, EngineFailed
 from contracts.events import EventSink, Outcome, Stage, TurnEnded
-from contracts.hearing import Utterance
+from contracts.hearing import ListenMode, Utterance
 from main_server.conversation.cast import Engines
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import Draft, Opening
@@ -79,6 +79,11 @@ class Turn:
     def sound_has_left(self) -> bool:
         """Whether the device has been sent any sound of this turn."""
         return self._playing.next_number > 1
+
+    def may_precede(self, mode: ListenMode) -> bool:
+        """Typed text and wake words come before `listen start`; that start does not interrupt their answer. A pressed
+        button does."""
+        return self.trigger in ("text", "wake") and not self.sound_has_left and mode is not ListenMode.MANUAL
 
     @property
     def says(self) -> str:

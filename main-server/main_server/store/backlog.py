@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.events import SessionClosed, SessionOpened, TurnEnded
+from contracts.events import ConversationSummarised, SessionClosed, SessionOpened, TurnEnded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +22,16 @@ class DeviceReport:
     server_aec: bool | None = None
 
 
+Noted = DeviceReport | SessionOpened | SessionClosed | TurnEnded | ConversationSummarised
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Something to write. `key` is the row it becomes, chosen at once so that writing it twice can be noticed."""
 
     key: str
     at: datetime
-    what: DeviceReport | SessionOpened | SessionClosed | TurnEnded
+    what: Noted
 
 
 class Backlog:

@@ -1,4 +1,4 @@
-"""Listens to the events and keeps what lasts: devices, conversations, turns.
+"""Listens to the events and keeps what lasts: devices, conversations with their summaries, turns.
 
 Events are noted at once and never wait for the database. One task writes what has gathered, a batch in one
 transaction, at most BATCH_PERIOD_S after it came. While the database fails the batch is tried again and again, and
@@ -18,9 +18,9 @@ import structlog
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from contracts.events import Event, SessionClosed, SessionOpened, TurnEnded
+from contracts.events import DraftEnded, Event, SessionClosed, SessionOpened, StageReached, TurnEnded
 from main_server.store import postgres
-from main_server.store.backlog import Backlog, DeviceReport, Entry, is_turn_of
+from main_server.store.backlog import Backlog, DeviceReport, Entry, Noted, is_turn_of
 from main_server.store.devices import Devices, KnownDevice
 from main_server.store.engine import Database
 from main_server.store.errors import StoreError
@@ -85,7 +85,7 @@ class Recorder:
 
     def on_event(self, event: Event) -> None:
         """Notes an event to be written. Never blocks, never raises."""
-        if isinstance(event, SessionOpened | SessionClosed | TurnEnded):
+        if not isinstance(event, StageReached | DraftEnded):
             self._attend(event)
             self._note(event)
 
@@ -170,7 +170,7 @@ class Recorder:
         if not self._idle.is_set():
             log.error("closed before everything was written", waiting=self.depth)
 
-    def _attend(self, event: SessionOpened | SessionClosed | TurnEnded) -> None:
+    def _attend(self, event: Event) -> None:
         """Who is here now."""
         if isinstance(event, SessionOpened):
             self._open.setdefault(event.device_id, set()).add(event.session_id)
@@ -185,7 +185,7 @@ class Recorder:
         waits = self._backlog.has_turn_of(device_id)
         return bool(others) or waits or any(is_turn_of(device_id, entry) for entry in self._under_way)
 
-    def _note(self, what: DeviceReport | SessionOpened | SessionClosed | TurnEnded) -> None:
+    def _note(self, what: Noted) -> None:
         if not self._backlog.add(Entry(new_id(), datetime.now(UTC), what)) and not self.problem:
             self.problem = "The database is slower than the talk: turns are being lost."
             log.error("backlog of the database is full", waiting=self.depth)

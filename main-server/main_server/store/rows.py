@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from contracts.events import SessionClosed, SessionOpened, TurnEnded, TurnTimings
+from contracts.events import ConversationSummarised, SessionClosed, SessionOpened, TurnEnded, TurnTimings
 from main_server.store.backlog import DeviceReport, Entry
 from main_server.store.models import CODE_CHARS, NAME_CHARS
 
@@ -71,6 +71,18 @@ def closings(entries: Iterable[Entry]) -> dict[str, tuple[datetime, str]]:
         for entry in entries
         if isinstance(entry.what, SessionClosed)
     }
+
+
+def summaries(entries: Iterable[Entry]) -> list[Row]:
+    """The newest summary of each session, as values for the writer."""
+    found: dict[str, Row] = {}
+    for entry in entries:
+        what = entry.what
+        if isinstance(what, ConversationSummarised) and what.summary:
+            session_id = name(what.session_id)
+            text = clean(what.summary, TEXT_CHARS)
+            found[session_id] = {"of_session": session_id, "through": name(what.turn_id), "text": text}
+    return list(found.values())
 
 
 def turn(key: str, conversation_id: str, ended: TurnEnded) -> Row:

@@ -16,8 +16,9 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Boolean, Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy.orm import aliased
 
-from contracts.events import SessionClosed, TurnEnded
+from contracts.events import ConversationSummarised, SessionClosed, TurnEnded
 from main_server.store import rows
 from main_server.store.backlog import Entry
 from main_server.store.engine import Database
@@ -39,6 +40,8 @@ MEMORY_AFTER_END = timedelta(seconds=60)
 
 MEMORY_AFTER_LAST_TURN = timedelta(minutes=10)
 """How long after its last turn a conversation is taken to have ended, though nobody saw it end."""
+
+_TELLS_NO_DEVICE = (SessionClosed, ConversationSummarised)
 
 LOST = "lost"
 """Closing reason of a conversation whose end nobody saw: the process was killed."""
@@ -92,6 +95,27 @@ _take_over = (
             Conversation.ended_at: None,
             Conversation.closed_reason: "",
             Conversation.memory_due_at: _if_due,
+        }
+    )
+)
+_through = aliased(Turn)
+_sum_up = (
+    update(Conversation)
+    .where(Conversation.session_id == bindparam("of_session"))
+    .values(
+        {
+            Conversation.summary: bindparam("text"),
+            Conversation.summarised_turns: select(func.count())
+            .where(
+                Turn.conversation_id == Conversation.id,
+                Turn.started_at
+                <= select(func.max(_through.started_at))
+                .where(_through.conversation_id == Conversation.id, _through.turn_id == bindparam("through"))
+                .correlate(Conversation)
+                .scalar_subquery(),
+            )
+            .correlate(Conversation)
+            .scalar_subquery(),
         }
     )
 )
@@ -213,9 +237,10 @@ class Transaction:
     """One batch, and the statements that write it. `run` may happen in another thread."""
 
     def __init__(self, batch: Sequence[Entry], *, again: bool) -> None:
-        self.devices = rows.devices(entry for entry in batch if not isinstance(entry.what, SessionClosed))
+        self.devices = rows.devices(entry for entry in batch if not isinstance(entry.what, _TELLS_NO_DEVICE))
         self.sessions = rows.sessions(batch)
         self.closings = rows.closings(batch)
+        self._summaries = rows.summaries(batch)
         self._batch = batch
         self._turns = [(entry, entry.what) for entry in batch if isinstance(entry.what, TurnEnded)]
         self._again = again
@@ -225,6 +250,8 @@ class Transaction:
         devices, new_devices = self._write_devices(connection, known.devices)
         conversations = self._write_conversations(connection, known.conversations, devices)
         self._write_turns(connection, conversations)
+        if self._summaries:
+            connection.execute(_sum_up, self._summaries)
         if self.closings:
             connection.execute(_close, [_closing(session, *end) for session, end in self.closings.items()])
         return Learned(devices, conversations, new_devices)

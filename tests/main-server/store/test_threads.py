@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from contracts.events import Event
-from fakes.happenings import DEVICE_ID, NOON, closed, ended, opened
+from fakes.happenings import DEVICE_ID, NOON, closed, ended, opened, summed_up
 from main_server.store.engine import Database
 from main_server.store.models import Account, Conversation, Device, Role, Turn
 from main_server.store.recorder import Recorder
@@ -219,3 +219,14 @@ async def test_memory_is_due_a_while_after_the_last_turn_and_soon_after_the_end(
         await session.execute(update(Conversation).values(memory_due_at=None))
     await write(recorder, closed("s2"), opened("s3", opened_at=NOON + 2 * A_MINUTE), closed("s3"))
     assert await due() is None  # remembered, and nothing new was said
+
+
+async def test_a_summary_is_kept_with_the_number_of_turns_it_tells_of(recorder: Recorder, database: Database) -> None:
+    await write(recorder, *visit("s1", NOON, 3))
+    again = opened("s2", opened_at=NOON + A_MINUTE)
+    turn = ended("s2", "s2-1", started_at=NOON + 2 * A_MINUTE)
+    await write(recorder, again, summed_up("s1-2", "They met.", "s2"), turn, summed_up("s1-3", "They talked.", "s2"))
+    row = await conversation(database, "s2")
+    assert (row.summary, row.summarised_turns, row.turn_count) == ("They talked.", 3, 4)
+    await write(recorder, summed_up("s2-1", "", "s2"), summed_up("s1-1", "late", "s1"))  # not to be kept; not its own
+    assert (await conversation(database, "s2")).summary == "They talked."
