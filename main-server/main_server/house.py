@@ -21,6 +21,7 @@ from main_server.casting.company import Company
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import DraftRoom
 from main_server.conversation.phrases import set_phrases
+from main_server.conversation.summarising import SummaryRoom
 from main_server.device.claim import ClaimDesk
 from main_server.device.hub import DeviceHub
 from main_server.device.speech import OpusVoice
@@ -60,6 +61,7 @@ class House:
     voice: engines.Chosen[Synthesizer]
     spare_voice: Synthesizer
     draft_room: DraftRoom
+    summary_room: SummaryRoom
     set_voice: OpusVoice
     company: Company
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -115,6 +117,7 @@ class House:
     def _observe_lag(self, lag_s: float) -> None:
         self.metrics.observe_lag(lag_s)
         self.draft_room.observe_lag(lag_s)
+        self.summary_room.observe_lag(lag_s)
 
     async def _keep_warming(self) -> None:
         """An engine that was not there at start may be there now."""

@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from contracts.events import (
+    ConversationSummarised,
     DraftEnded,
     DraftResult,
     Event,
@@ -128,6 +129,8 @@ class Metrics:
                 self._turn_ended(event)
             case DraftEnded():
                 self._draft_ended(event)
+            case ConversationSummarised():
+                self._count_tokens(event)
             case SessionOpened():
                 self._open.add(event.session_id)
                 self._opened.labels(self._label["transport"](event.transport)).inc()
@@ -176,12 +179,15 @@ class Metrics:
         self._turns.labels(event.outcome, error_code, self._label["trigger"](event.trigger)).inc()
         if event.error_code:
             self._failures.labels(self._label["engine"](blamed), error_code).inc()
-        self._tokens.labels("prompt").inc(event.prompt_tokens)
-        self._tokens.labels("completion").inc(event.completion_tokens)
+        self._count_tokens(event)
         for stage, timing in self._by_stage:
             taken_ms = timing(event.timings)
             if taken_ms is not None:
                 stage.observe(max(0.0, taken_ms) / 1000)
+
+    def _count_tokens(self, event: TurnEnded | ConversationSummarised) -> None:
+        self._tokens.labels("prompt").inc(event.prompt_tokens)
+        self._tokens.labels("completion").inc(event.completion_tokens)
 
     def _draft_ended(self, event: DraftEnded) -> None:
         self._drafts.labels(event.result).inc()

@@ -30,8 +30,10 @@ from main_server.claim_desk import StoreClaimDesk
 from main_server.console_parts import api_parts, live_events, whose_device
 from main_server.conversation.draft import MOST_UNDER_WAY, DraftRoom
 from main_server.conversation.ports import Channel
+from main_server.conversation.remembering import Remembering
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
+from main_server.conversation.summarising import SummaryRoom
 from main_server.device.directory import DeviceReport
 from main_server.device.gate import OpenGate, TokenGate
 from main_server.device.hub import DeviceHub
@@ -44,6 +46,7 @@ from main_server.model_files import models_dir
 from main_server.recordings.archive import Archive
 from main_server.recordings.tape import ArchiveTape
 from main_server.recordings_house import Recordings, open_recordings
+from main_server.remembering import StoreRemembering
 from main_server.secret_keys import secret_keys
 from main_server.settings import LOCAL, Settings, SettingsError
 from main_server.store.engine import Database, default_url, open_database
@@ -97,6 +100,7 @@ async def build(settings: Settings) -> House:
         archive=recordings.archive,
         company=company,
         cache=cache,
+        remembering=StoreRemembering(database, recorder),
         emit=_to_all(
             recorder.on_event, metrics.on_event, LogEvents().on_event, EngineHealth(readiness).on_event, live.on_event
         ),
@@ -128,6 +132,7 @@ async def build(settings: Settings) -> House:
         voice=voice,
         spare_voice=spare_voice,
         draft_room=reception.draft_room,
+        summary_room=reception.summary_room,
         set_voice=OpusVoice(
             engine_lists.for_session(voice.engine), VoiceChoice(voice=settings.tts_voice), OpusFormat(24_000, 60), cache
         ),
@@ -145,12 +150,15 @@ class Reception:
         archive: Archive,
         company: Company,
         cache: OpusCache,
+        remembering: Remembering,
         emit: EventSink,
     ) -> None:
         self.draft_room = DraftRoom(MOST_UNDER_WAY if settings.drafts else 0)
+        self.summary_room = SummaryRoom()
         self.cache = cache
         self._hearing = hearing
         self._company = company
+        self._remembering = remembering
         self._emit = emit
         self._archive = archive
         self._limits = SessionLimits(idle_s=settings.idle_s)
@@ -167,6 +175,8 @@ class Reception:
             limits=self._limits,
             draft_room=self.draft_room,
             tape=ArchiveTape(self._archive, channel),
+            summary_room=self.summary_room,
+            remembering=self._remembering,
         )
 
 

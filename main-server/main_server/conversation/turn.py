@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from contracts.errors import EngineError, EngineFailed
 from contracts.events import EventSink, Outcome, Stage, TurnEnded
-from contracts.hearing import Utterance
+from contracts.hearing import ListenMode, Utterance
 from contracts.roles import DEFAULT_RECORDING, RecordingPolicy
 from main_server.conversation.cast import Engines
 from main_server.conversation.closing import closing
@@ -89,6 +89,11 @@ class Turn:
         """Whether the device has been sent any sound of this turn."""
         return self._playing.next_number > 1
 
+    def may_precede(self, mode: ListenMode) -> bool:
+        """Typed text and wake words come before `listen start`; that start does not interrupt their answer. A pressed
+        button does."""
+        return self.trigger in ("text", "wake") and not self.sound_has_left and mode is not ListenMode.MANUAL
+
     @property
     def says(self) -> str:
         """What the toy is saying and has just said in this turn."""
@@ -103,7 +108,7 @@ class Turn:
         """What the device is told at once: what was heard, and that it is going to be spoken to."""
         self._watch.reached(Stage.HEARD)
         if self._is_asked:
-            self.history.add_user(self.user_text)
+            self.history.add_user(self.user_text, self.turn_id)
             self.channel.stt(self.user_text)
         self.channel.tts_start()
         for stage, at_s in self.draft.moments.items() if self.draft else ():
