@@ -31,7 +31,8 @@ Policy = TypeVar("Policy", Patience, MemoryPolicy, RecordingPolicy)
 class Recipe:
     """Engines in order of preference; None stands for the house's own. Voices come with their name there.
 
-    `small` writes summaries and titles, None = the first of `models` does. `problems` are sentences about providers that cannot be used.
+    `small` writes summaries and titles, None = the first of `models` does. `problems` are sentences about providers
+    that cannot be used.
     """
 
     role: Role
