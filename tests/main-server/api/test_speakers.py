@@ -69,6 +69,20 @@ async def test_speakers_are_listed_by_name_page_by_page(house: ApiHouse) -> None
     assert [one["name"] for one in (await owner.ask("GET", "/speakers?q=王"))["items"]] == ["王阿姨"]
 
 
+async def test_the_longest_names_have_pages_too(house: ApiHouse) -> None:
+    owner = await house.founder()
+    names = ["知" * 128, "音" * 128, "𠮷" * 128]
+    for name in names:
+        await speaker(owner, name)
+    seen: list[str] = []
+    after = ""
+    while after is not None:
+        page = await owner.ask("GET", f"/speakers?limit=1&after={after}")
+        seen += [one["name"] for one in page["items"]]
+        after = page["next"]
+    assert sorted(seen) == sorted(names)
+
+
 async def test_a_voiceprint_is_described_and_never_shown(house: ApiHouse) -> None:
     owner = await house.founder()
     one = await speaker(owner)
