@@ -17,6 +17,7 @@ from contracts.events import (
     DraftEnded,
     DraftResult,
     Event,
+    Outcome,
     SessionClosed,
     SessionOpened,
     Stage,
@@ -174,7 +175,7 @@ class Metrics:
         blamed = self._blamed.pop(event.session_id, "")
         error_code = self._label["error_code"](event.error_code)
         self._turns.labels(event.outcome, error_code, self._label["trigger"](event.trigger)).inc()
-        if event.error_code:
+        if event.error_code and event.outcome is Outcome.FAILED:
             self._failures.labels(self._label["engine"](blamed), error_code).inc()
         self._tokens.labels("prompt").inc(event.prompt_tokens)
         self._tokens.labels("completion").inc(event.completion_tokens)
