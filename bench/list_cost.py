@@ -25,6 +25,7 @@ from sqlalchemy import insert
 from main_server.api.application import create_api
 from main_server.api.live import LiveEvents
 from main_server.api.parts import ApiParts
+from main_server.store.audio.folder import FolderFiles
 from main_server.store.engine import Database, default_url, open_database
 from main_server.store.logins import ApiTokens
 from main_server.store.migrate import migrate
@@ -136,7 +137,8 @@ async def measure(database: Database, secret: str, times: int) -> None:
         return None
 
     app = FastAPI()
-    app.mount("/api", create_api(ApiParts(database, LiveEvents(whose), Seal([new_key()]), "bench")))
+    files = FolderFiles(Path(tempfile.gettempdir()))  # nobody asks for sound
+    app.mount("/api", create_api(ApiParts(database, LiveEvents(whose), files, Seal([new_key()]), "bench")))
     headers = {"authorization": f"Bearer {secret}"}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://bench", headers=headers

@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "tts_server": {"contracts", "sound", "engine_http", "engine_choice", "serving"},
     "toy": {"contracts", "sound"},
     "main_server.conversation": {"contracts"},
-    "main_server.device": {"main_server.conversation", "contracts", "sound"},
+    "main_server.device": {"main_server.conversation", "contracts", "sound", "serving"},
     "main_server.brain": {"main_server.conversation", "contracts", "sound", "engine_http"},
     "main_server.memory": {"main_server.conversation", "contracts"},
     "main_server.failover": {"main_server.conversation", "contracts"},
@@ -58,6 +58,7 @@ ALLOWED: dict[str, set[str]] = {
         "tts_server",
     },
     "main_server.store": {"contracts"},
+    "main_server.recordings": {"main_server.conversation", "main_server.store", "contracts", "sound"},
     "main_server.api": {"main_server.store", "main_server.forms", "contracts", "serving"},
 }
 HEAVY = {"torch", "funasr", "modelscope", "cosyvoice", "pocketsphinx", "espeakng_loader", "sherpa_onnx"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from main_server.settings import EVERY_PROGRAMS, PREFIX
+from main_server.settings import EVERY_PROGRAMS, PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -37,6 +37,12 @@ def stages(service: str) -> list[str]:
     return re.split(r"^(?=FROM )", dockerfile(service), flags=re.M)[1:]
 
 
+def stage(service: str, name: str) -> str:
+    """The text of one stage, by its name."""
+    [found] = [text for text in stages(service) if re.match(rf"FROM \S+ AS {name}\n", text)]
+    return found
+
+
 def set_in(service: str) -> set[str]:
     """Settings that the image or the compose file gives it."""
     last = stages(service)[-1] + stages(service)[-2]
@@ -49,9 +55,9 @@ def test_the_default_set_is_the_services_and_their_database() -> None:
     assert without_profile - set(OURS) == {"postgres"}
 
 
-def test_only_the_main_port_is_published() -> None:
+def test_only_the_two_ports_of_main_server_are_published() -> None:
     assert {name for name, service in SERVICES.items() if service.get("ports")} == {"main-server"}
-    assert SERVICES["main-server"]["ports"] == ["${ZHIYIN_PORT:-8000}:8000"]
+    assert SERVICES["main-server"]["ports"] == ["${ZHIYIN_PORT:-8000}:8000", "${ZHIYIN_TLS_PORT:-8443}:8443"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -126,7 +132,7 @@ def test_all_images_are_one_down_to_their_last_stage() -> None:
 
 def test_base_images_are_made_for_amd64_and_arm64() -> None:
     bases = {base for name in OURS for base in re.findall(r"^FROM (\S+:\S+)", dockerfile(name), re.M)}
-    assert bases == {"python:3.13-slim"}  # of Docker's official library, as postgres is: both
+    assert bases == {"python:3.13-slim", "node:22-slim"}  # of Docker's official library, as postgres is: both
     assert SERVICES["postgres"]["image"].startswith("postgres:")
 
 
@@ -138,13 +144,22 @@ def test_images_get_every_package_and_nothing_private() -> None:
     assert rules[0] == "*"
     assert {*homes, "console", "pyproject.toml", "constraints.txt", "README.md"} <= taken
     assert taken.isdisjoint({".env", ".git", ".venv", "data", "docs", "tests", "bench"})
-    assert "COPY . .\n" in stages("main-server")[1]
+    assert "COPY . .\n" in stage("main-server", "wheel")
     for name in OURS:
-        assert "COPY . " not in "".join(stages(name)[2:]), "what runs is the built package, not the sources"
+        runs = stage(name, "zhiyin") + stages(name)[-1]
+        assert "COPY . " not in runs, "what runs is the built package, not the sources"
+
+
+def test_the_console_is_built_for_the_image_and_only_main_server_has_it() -> None:
+    ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n")
+    assert {"console/dist", "**/node_modules"} <= set(ignore), "what lies here was built for this machine"
+    assert "npm ci --omit=dev" in stage("main-server", "console")
+    assert [name for name in OURS if "--from=console" in stages(name)[-1]] == ["main-server"]
+    assert "COPY --from=console /console/dist /opt/zhiyin/console\n" in stages("main-server")[-1]
 
 
 def test_every_volume_that_a_service_mounts_is_made_and_its_own_to_write() -> None:
-    folders = re.search(r"chown zhiyin ([/\w ]+)", stages("main-server")[2])
+    folders = re.search(r"chown zhiyin ([/\w ]+)", stage("main-server", "zhiyin"))
     assert folders
     for service in OURS.values():
         for mount in service["volumes"]:
@@ -157,3 +172,11 @@ def test_only_main_server_sees_what_it_keeps() -> None:
     assert [name for name, service in OURS.items() if any(m.startswith("data:") for m in service["volumes"])] == [
         "main-server"
     ]
+
+
+def test_a_toy_inside_the_container_is_the_owners_as_on_any_machine() -> None:
+    """`docker compose exec main-server zhiyin toy say`: the same user, the same folder, loopback."""
+    shared, own = stages("main-server")[-2:]
+    assert "ZHIYIN_DATA_DIR=/data" in shared and "USER 10001" in shared
+    assert "USER" not in own and "data:/data" in OURS["main-server"]["volumes"]
+    assert "ZHIYIN_HOST=0.0.0.0" in own and Settings.model_fields["claim"].default == "code"

@@ -21,11 +21,13 @@ from main_server.casting.company import Company
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import DraftRoom
 from main_server.conversation.phrases import set_phrases
+from main_server.conversation.summarising import SummaryRoom
 from main_server.device.claim import ClaimDesk
 from main_server.device.hub import DeviceHub
 from main_server.device.speech import OpusVoice
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import Metrics
+from main_server.recordings_house import Recordings
 from main_server.settings import Settings
 from main_server.store.engine import Database
 from main_server.store.recorder import Recorder
@@ -50,6 +52,7 @@ class House:
     metrics: Metrics
     readiness: Readiness
     api: ApiParts
+    recordings: Recordings
     hearing: Hearing
     hub: DeviceHub
     desk: ClaimDesk | None
@@ -58,6 +61,7 @@ class House:
     voice: engines.Chosen[Synthesizer]
     spare_voice: Synthesizer
     draft_room: DraftRoom
+    summary_room: SummaryRoom
     set_voice: OpusVoice
     company: Company
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -75,6 +79,7 @@ class House:
     async def open(self) -> None:
         """Warms what the first talk would otherwise wait for; what cannot be had is a sentence in /ready."""
         await self.recorder.start()
+        await self.recordings.open()
         self.api.live.start()
         self.company.start()
         self._tasks.append(asyncio.create_task(watch_loop_lag(self._observe_lag), name="loop lag"))
@@ -96,6 +101,7 @@ class House:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.api.live.close()
         self.api.passwords.close()
+        await self.recordings.close()
         await self.company.close()
         await self.recorder.drain(DRAIN_S)
         await self.recorder.close()
@@ -111,6 +117,7 @@ class House:
     def _observe_lag(self, lag_s: float) -> None:
         self.metrics.observe_lag(lag_s)
         self.draft_room.observe_lag(lag_s)
+        self.summary_room.observe_lag(lag_s)
 
     async def _keep_warming(self) -> None:
         """An engine that was not there at start may be there now."""

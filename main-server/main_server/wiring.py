@@ -6,28 +6,34 @@ import os
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
+import structlog
+
 from asr_server.dispatch import Dispatch
 from asr_server.hearing import LocalHearing
 from asr_server.voice_activity import SileroModel
 from contracts.audio import OpusFormat
 from contracts.events import Event, EventSink
 from contracts.hearing import Hearing
+from contracts.house_toy import TOKEN_FILE
 from contracts.model_files import MODELS_DIR
 from contracts.speech import Synthesizer, VoiceChoice
 from contracts.transcription import Transcriber
 from engine_choice.local import local_recogniser, local_voice
 from hearing_client.hearing import RemoteHearing
 from main_server import engine_lists, engines
+from main_server.api.access.tickets import TalkTickets
 from main_server.casting.company import Company, HouseEngines, VoiceAt
 from main_server.casting.making import EngineMaker, LocalEngines
 from main_server.casting.pool import EnginePool
 from main_server.casting.trials import Trials
 from main_server.claim_desk import StoreClaimDesk
-from main_server.console_parts import api_parts, live_events
+from main_server.console_parts import api_parts, live_events, whose_device
 from main_server.conversation.draft import MOST_UNDER_WAY, DraftRoom
 from main_server.conversation.ports import Channel
+from main_server.conversation.remembering import Remembering
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
+from main_server.conversation.summarising import SummaryRoom
 from main_server.device.directory import DeviceReport
 from main_server.device.gate import OpenGate, TokenGate
 from main_server.device.hub import DeviceHub
@@ -37,18 +43,25 @@ from main_server.house import House
 from main_server.logs import LogEvents
 from main_server.metrics import Metrics
 from main_server.model_files import models_dir
+from main_server.recordings.archive import Archive
+from main_server.recordings.tape import ArchiveTape
+from main_server.recordings_house import Recordings, open_recordings
+from main_server.remembering import StoreRemembering
 from main_server.secret_keys import secret_keys
-from main_server.settings import LOCAL, Settings
+from main_server.settings import LOCAL, Settings, SettingsError
 from main_server.store.engine import Database, default_url, open_database
 from main_server.store.migrate import migrate
 from main_server.store.providers import opener
 from main_server.store.recorder import Recorder
 from main_server.store.sealing import Seal
-from serving.internal_token import internal_token
+from main_server.ticket_desk import browser_gate
+from serving.internal_token import internal_token, kept_token
 from serving.readiness import Readiness
 from sound.opus import backend_name
 
 SPEECH_CACHE_BYTES = 8 * 2**20
+
+log = structlog.get_logger(__name__)
 
 
 async def build(settings: Settings) -> House:
@@ -67,6 +80,8 @@ async def build(settings: Settings) -> House:
         engine_lists.expose(chosen.engine, readiness, metrics)
     readiness.note("voice files", voice.problem)
     readiness.add("database", _database_check(recorder, database), vital=True)
+    recordings = await open_recordings(settings, database, recorder)
+    readiness.add("recordings", recordings.check)
     live = live_events(database)
     house = HouseEngines(
         model=model.engine,
@@ -74,7 +89,7 @@ async def build(settings: Settings) -> House:
         voice_name=settings.tts_voice,
         spare_voice=spare_voice,
         recogniser=recogniser.engine,
-        role=Role(greet=settings.greeting, filler_ms=settings.filler_ms),
+        role=Role(greet=settings.greeting, filler_ms=settings.filler_ms, recording=settings.recording),
         hears_here=settings.hearing_url == LOCAL,
     )
     cache = OpusCache(SPEECH_CACHE_BYTES)
@@ -82,26 +97,32 @@ async def build(settings: Settings) -> House:
     reception = Reception(
         settings=settings,
         hearing=hearing,
+        archive=recordings.archive,
         company=company,
         cache=cache,
+        remembering=StoreRemembering(database, recorder),
         emit=_to_all(
             recorder.on_event, metrics.on_event, LogEvents().on_event, EngineHealth(readiness).on_event, live.on_event
         ),
     )
     directory = StoreDirectory(recorder)
-    desk = StoreClaimDesk(database) if settings.claim == "code" else None
-    gate = OpenGate(directory) if desk is None else TokenGate(desk, directory)
-    hub = DeviceHub(gatekeeper=gate, open_session=reception.open_session, directory=directory)
+    desk = StoreClaimDesk(database, seal, live.forget) if settings.claim == "code" else None
+    gate = OpenGate(directory) if desk is None else TokenGate(desk, directory, _toy_token(settings))
+    tickets = TalkTickets()
+    door = browser_gate(gate, settings, tickets, whose_device(database))
+    hub = DeviceHub(gatekeeper=door, open_session=reception.open_session, directory=directory)
     _expose(metrics, recorder, hub, reception)
     metrics.register_depth("account_engines", lambda: len(pool))
     metrics.register_count("live_events", lambda: live.dropped)
+    _expose_recordings(metrics, recordings)
     return House(
         settings=settings,
         database=database,
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
-        api=api_parts(settings, database, live, hub, seal, company, Trials(maker, spare_voice)),
+        api=api_parts(settings, database, live, hub, seal, company, recordings, Trials(maker, spare_voice), tickets),
+        recordings=recordings,
         company=company,
         hearing=hearing,
         hub=hub,
@@ -111,6 +132,7 @@ async def build(settings: Settings) -> House:
         voice=voice,
         spare_voice=spare_voice,
         draft_room=reception.draft_room,
+        summary_room=reception.summary_room,
         set_voice=OpusVoice(
             engine_lists.for_session(voice.engine), VoiceChoice(voice=settings.tts_voice), OpusFormat(24_000, 60), cache
         ),
@@ -125,15 +147,20 @@ class Reception:
         *,
         settings: Settings,
         hearing: Hearing,
+        archive: Archive,
         company: Company,
         cache: OpusCache,
+        remembering: Remembering,
         emit: EventSink,
     ) -> None:
         self.draft_room = DraftRoom(MOST_UNDER_WAY if settings.drafts else 0)
+        self.summary_room = SummaryRoom()
         self.cache = cache
         self._hearing = hearing
         self._company = company
+        self._remembering = remembering
         self._emit = emit
+        self._archive = archive
         self._limits = SessionLimits(idle_s=settings.idle_s)
         self._endpointing = settings.endpointing
 
@@ -147,6 +174,9 @@ class Reception:
             endpointing=self._endpointing,
             limits=self._limits,
             draft_room=self.draft_room,
+            tape=ArchiveTape(self._archive, channel),
+            summary_room=self.summary_room,
+            remembering=self._remembering,
         )
 
 
@@ -162,6 +192,15 @@ async def _database(settings: Settings) -> Database:
     url = settings.database_url or default_url(settings.data_dir)
     await migrate(url)
     return open_database(url)
+
+
+def _toy_token(settings: Settings) -> str:
+    """What a toy of this machine's owner can read and show; "" where it cannot be kept, which stops no board."""
+    try:
+        return kept_token(settings.data_dir / TOKEN_FILE, "toy's token")
+    except SettingsError as error:
+        log.warning("Toys in software have to be claimed like boards", why=str(error))
+        return ""
 
 
 def _to_all(*listeners: EventSink) -> EventSink:
@@ -263,3 +302,8 @@ def _expose(metrics: Metrics, recorder: Recorder, hub: DeviceHub, reception: Rec
     metrics.register_count("texts_dropped", lambda: counters.texts_dropped)
     metrics.register_count("refused", lambda: counters.refused)
     metrics.register_count("stalled", lambda: counters.stalled)
+
+
+def _expose_recordings(metrics: Metrics, recordings: Recordings) -> None:
+    metrics.register_depth("recordings", lambda: recordings.archive.depth)
+    metrics.register_count("recordings", lambda: recordings.archive.dropped)

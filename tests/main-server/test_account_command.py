@@ -23,7 +23,7 @@ def command(folder: Path, *arguments: str, typed: str = "") -> subprocess.Comple
 
 def founding_of(server: WholeServer) -> str:
     """The secret of the link that the server printed."""
-    [secret] = re.findall(r"first owner\s+\S+/#/register\?invitation=(\S+)", server.log)
+    [secret] = re.findall(r"first owner\s+\S+/register\?invitation=(\S+)", server.log)
     return str(secret)
 
 

@@ -100,6 +100,7 @@ class Company:
                 spare_voice=self._voice_at(house.spare_voice, VoiceChoice(), downlink),
                 recogniser=house.recogniser.name,
                 ears=house.recogniser,
+                small=for_session(house.model),
             ),
             house.role,
         )
@@ -116,9 +117,12 @@ class Company:
     async def _stage(self, recipe: Recipe, work: _Staging, downlink: OpusFormat) -> Staged:
         cast = self.houses(downlink)
         model, prices = await self._model(recipe, work)
+        small = await work.take(recipe.small)
         voice = await self._voice(recipe, work, downlink)
         recogniser = await work.take(recipe.recogniser) if self._house.hears_here else None
-        engines = replace(cast.engines, model=model, voice=voice, prices=prices)
+        engines = replace(
+            cast.engines, model=model, voice=voice, prices=prices, small=small.engine if small else for_session(model)
+        )
         role = recipe.role
         if recogniser is not None:
             engines = replace(engines, recogniser=recogniser.engine.name, ears=recogniser.engine)

@@ -31,12 +31,14 @@ Policy = TypeVar("Policy", Patience, MemoryPolicy, RecordingPolicy)
 class Recipe:
     """Engines in order of preference; None stands for the house's own. Voices come with their name there.
 
-    `problems` are sentences about providers that cannot be used.
+    `small` writes summaries and titles, None = the first of `models` does. `problems` are sentences about providers
+    that cannot be used.
     """
 
     role: Role
     models: tuple[Spec | None, ...] = (None,)
     prices: tuple[Price | None, ...] = (None,)
+    small: Spec | None = None
     voices: tuple[tuple[Spec | None, str], ...] = ()
     choice: VoiceChoice = field(default_factory=VoiceChoice)
     recogniser: Spec | None = None
@@ -66,6 +68,7 @@ class Cook:
             role=role_of(what.role, self._role),
             models=tuple(spec for spec, _ in thinking),
             prices=tuple(price for _, price in thinking),
+            small=self._small(what, problems),
             voices=voices,
             choice=_choice(what, voices[0][1]),
             recogniser=recogniser,
@@ -86,6 +89,10 @@ class Cook:
             elif row is None:
                 found.append((None, None))  # nothing is chosen: the house's comes first
         return found or [(None, None)]
+
+    def _small(self, what: CastList, problems: list[str]) -> Spec | None:
+        row = what.providers.get((what.role.small_model_id if what.role else None) or "")
+        return self._spec(what, row, problems) if row is not None and row.kind == LLM else None
 
     def _voices(self, what: CastList, problems: list[str]) -> tuple[tuple[Spec | None, str], ...]:
         named = what.voice.engine_voice if what.voice is not None else ""

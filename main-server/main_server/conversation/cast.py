@@ -28,7 +28,8 @@ class Engines:
     """What answers. `spare_voice` speaks the apology when `voice` is the one that failed.
 
     `ears` is the recogniser, of which a session knows no more than that it may have to be connected to. `prices` are
-    those of the models, by the name under which `model` serves.
+    those of the models, by the name under which `model` serves. `small` is the model that sums up what leaves the
+    window; None = nobody does.
     """
 
     model: LanguageModel
@@ -37,6 +38,7 @@ class Engines:
     recogniser: str = ""
     ears: object = None
     prices: Mapping[str, Price] = field(default_factory=dict)
+    small: LanguageModel | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ class Channel(Protocol):
     client_id: str
     session_id: str
     transport: str  # "websocket" or "udp"
+    role_id: str  # the role that this session asks for, "" = the device's own
     traits: DeviceTraits
     tools: Toolbox
 

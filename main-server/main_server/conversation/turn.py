@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 from contracts.errors import EngineError, EngineFailed
 from contracts.events import EventSink, Outcome, Stage, TurnEnded
-from contracts.hearing import Utterance
+from contracts.hearing import ListenMode, Utterance
+from contracts.roles import DEFAULT_RECORDING, RecordingPolicy
 from main_server.conversation.cast import Engines
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import Draft, Opening
@@ -23,6 +24,7 @@ from main_server.conversation.ports import Channel, Voice
 from main_server.conversation.reply import Reply, speaking
 from main_server.conversation.sentences import Piece, SentenceSplitter
 from main_server.conversation.stopwatch import Stopwatch
+from main_server.conversation.tape import NoTape, Take, Tape
 from main_server.conversation.thinking import Thinking
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,9 @@ class Turn:
     failure: EngineError | None = None  # the ears failed: all there is to say is sorry
     ends_conversation: bool = False
     on_clause: OnClause = lambda text, until_ms: None
+    recording: RecordingPolicy = DEFAULT_RECORDING
+    tape: Tape = field(default_factory=NoTape)
+    take: Take | None = None  # the sound of it that is kept
     under_way: bool = False
     outcome: Outcome = Outcome.COMPLETED
     reply: Reply = field(init=False)
@@ -84,6 +89,11 @@ class Turn:
         """Whether the device has been sent any sound of this turn."""
         return self._playing.next_number > 1
 
+    def may_precede(self, mode: ListenMode) -> bool:
+        """Typed text and wake words come before `listen start`; that start does not interrupt their answer. A pressed
+        button does."""
+        return self.trigger in ("text", "wake") and not self.sound_has_left and mode is not ListenMode.MANUAL
+
     @property
     def says(self) -> str:
         """What the toy is saying and has just said in this turn."""
@@ -98,7 +108,7 @@ class Turn:
         """What the device is told at once: what was heard, and that it is going to be spoken to."""
         self._watch.reached(Stage.HEARD)
         if self._is_asked:
-            self.history.add_user(self.user_text)
+            self.history.add_user(self.user_text, self.turn_id)
             self.channel.stt(self.user_text)
         self.channel.tts_start()
         for stage, at_s in self.draft.moments.items() if self.draft else ():
@@ -241,7 +251,10 @@ class Turn:
         if not (self.ends_conversation and self.outcome is Outcome.COMPLETED):
             self._stop_speaking()
         self._remember(interrupted=self.outcome is Outcome.INTERRUPTED)
-        self.emit(self._record())
+        record = self._record()
+        self.emit(record)
+        if self.take is not None:
+            self.tape.keep(record, self.take)
 
     def _remember(self, *, interrupted: bool) -> None:
         """History gets what was heard, once. A greeting answers nothing that was asked and is not part of the talk."""
@@ -282,6 +295,7 @@ class Turn:
             not_before_s=max(settled_s, not_before_s),
             first_number=self._playing.next_number,
             on_clause=self.on_clause,
+            on_sent=self.take.said.append if self.take is not None and self.take.sides.said else None,
         )
         if self._held:
             playback.hold()
@@ -296,6 +310,7 @@ class Turn:
 
     def _record(self) -> TurnEnded:
         now_s = asyncio.get_running_loop().time()
+        words = self.recording is not RecordingPolicy.NONE  # else nobody is ever told them
         utterance, thinking = self.utterance, self._thinking
         fault = self._fault if self._fault.code else Fault(UNUSABLE, self.problem) if self.problem else Fault()
         return TurnEnded(
@@ -304,9 +319,9 @@ class Turn:
             session_id=self.channel.session_id,
             turn_id=self.turn_id,
             started_at=self._started_at,
-            user_text=self.user_text,
-            reply_text=self.reply.text or self._apologised,
-            heard_text=self.reply.playback.heard_text(),
+            user_text=self.user_text if words else "",
+            reply_text=(self.reply.text or self._apologised) if words else "",
+            heard_text=self.reply.playback.heard_text() if words else "",
             outcome=self.outcome,
             trigger=self.trigger,
             language=utterance.language if utterance else "",

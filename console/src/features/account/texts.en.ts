@@ -1,0 +1,55 @@
+import type { Translation } from '@/texts/i18n'
+import type zh from './texts.zh'
+
+const en: Translation<typeof zh> = {
+  lead: 'You are {name}, {rank}.',
+  language: {
+    title: 'Language',
+    text: 'Used when you sign in with a new browser.',
+    zh: '中文',
+    en: 'English',
+  },
+  password: {
+    title: 'Password',
+    current: 'Current password',
+    new: 'New password',
+    hint: 'At least 8 characters',
+    go: 'Change password',
+    done: 'The password is changed. Other browsers are signed out, and tokens have ended.',
+    short: 'The new password needs at least 8 characters',
+  },
+  logins: {
+    title: 'Browsers signed in',
+    this: 'this one',
+    used: 'used {ago}',
+    close: 'Sign out',
+    all: 'Sign out everywhere',
+    allTitle: 'Sign out of all browsers',
+    allText: 'This one too; you will have to sign in again.',
+    closed: 'That browser is signed out',
+  },
+  tokens: {
+    title: 'Tokens for programs',
+    text: 'Scripts and programs use them instead of a password. The secret is shown once.',
+    empty: 'No tokens yet.',
+    add: 'New token',
+    name: 'Name',
+    nameHint: 'For example: home assistant',
+    scopes: 'What it may do',
+    scope: { read: 'look', write: 'change', admin: 'manage the server' },
+    days: 'Good for',
+    day: '{n} day | {n} days',
+    forever: 'ever',
+    made: 'The token is made',
+    once: 'Copy it now: it is not shown again.',
+    secret: 'Token',
+    done: 'I have copied it',
+    until: 'until {at}',
+    used: 'used {ago}',
+    end: 'End',
+    endTitle: 'End the token {name}',
+    endText: 'Programs that use it lose access at once.',
+    ended: '{name} has ended',
+  },
+}
+export default en

@@ -1,0 +1,52 @@
+import type { Translation } from '@/texts/i18n'
+import type zh from './texts.zh'
+
+const en: Translation<typeof zh> = {
+  lead: 'Who may use this server. An invitation link works once.',
+  leadMember: 'Invite your family to see your devices and conversations: viewers look, and change nothing.',
+  people: 'Accounts',
+  find: 'Find by name',
+  you: 'you',
+  since: 'since {at}',
+  disabled: 'disabled',
+  disable: 'Disable',
+  enable: 'Enable',
+  rank: 'Rank',
+  saved: 'The rank of {name} is changed',
+  turnedOff: '{name} is disabled and signed out',
+  turnedOn: '{name} is enabled again',
+  delete: {
+    action: 'Delete',
+    title: 'Delete the account {name}',
+    text: "Its roles, conversations and voices are deleted, too; its devices become nobody's. This cannot be undone.",
+    done: 'The account {name} is deleted',
+  },
+  invite: {
+    title: 'Invitations',
+    add: 'Invite somebody',
+    text: 'Send the link to them; one link makes one account.',
+    rank: 'As',
+    about: {
+      owner: 'manages the server and all accounts',
+      member: 'has devices, roles and conversations of their own',
+      viewer: 'sees your devices and conversations, changes nothing',
+    },
+    note: 'For whom',
+    noteHint: 'For example: Grandma',
+    days: 'The link is good for',
+    day: '{n} day | {n} days',
+    go: 'Make the link',
+    made: 'Send it to them',
+    once: 'The link is shown this once.',
+    link: 'Invitation link',
+    done: 'Done',
+    empty: 'No invitation waits.',
+    until: 'good until {at}',
+    used: 'used {ago}',
+    expired: 'expired',
+    withdraw: 'Withdraw',
+    withdrawn: 'The invitation is withdrawn',
+    someone: 'for somebody',
+  },
+}
+export default en

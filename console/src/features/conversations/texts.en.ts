@@ -1,0 +1,57 @@
+import type { Translation } from '@/texts/i18n'
+import type zh from './texts.zh'
+
+const en: Translation<typeof zh> = {
+  lead: 'Every word that was said, on this machine alone.',
+  search: 'Search what was said',
+  allDevices: 'All devices',
+  device: 'Device',
+  untitled: 'Conversation at {time}',
+  turns: '{n} turn | {n} turns',
+  ongoing: 'under way',
+  empty: {
+    title: 'No conversations yet',
+    text: 'Say the wake word to a toy, or a sentence in the browser.',
+    talk: 'Talk in the browser',
+  },
+  thread: {
+    unheard: 'not heard',
+    details: 'Details of this turn',
+    wake: 'woken',
+    idle: 'nobody spoke; goodbye',
+    text: 'typed',
+    interrupted: 'interrupted',
+    failed: 'failed',
+    felt: '{ms} from silence to sound',
+    recogniser: 'recogniser',
+    model: 'model',
+    voice: 'voice',
+    tokens: 'tokens',
+    tools: 'tools',
+    emotion: 'emotion',
+    language: 'language',
+    nothing: 'Nothing was said here.',
+    ended: 'Ended: {reason}',
+    gone: 'There is no such conversation',
+    goneText: 'It was deleted, or it is not yours.',
+    list: 'Back to conversations',
+  },
+  delete: {
+    title: 'Delete this conversation',
+    text: 'What was said is gone for good and cannot be brought back.',
+    action: 'Delete',
+    done: 'The conversation is deleted',
+  },
+  reason: {
+    peer_closed: 'the device hung up',
+    idle: 'nobody spoke',
+    goodbye: 'goodbye',
+    replaced: 'the device connected again',
+    revoked: 'the device was let go',
+    drained: 'the server stopped',
+    stalled: 'the device did not answer',
+    failed: 'it failed',
+    lost: 'its end was never seen',
+  },
+}
+export default en

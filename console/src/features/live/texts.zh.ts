@@ -1,0 +1,17 @@
+export default {
+  lead: '正在发生的对话，一轮一根条。',
+  toys: '现在',
+  turns: '刚才的对话',
+  noToys: '还没有设备',
+  noToysText: '添加一个设备，或者在浏览器里说一句，就能在这里看到它呼吸。',
+  addToy: '去添加',
+  quiet: '现在很安静',
+  quietText: '有人说话时，这里会一轮一轮地出现：听了多久，想了多久，多久开口。',
+  talk: '在浏览器里说一句',
+  events: '这一轮的事件',
+  unheard: '没听到',
+  since: '听懂之后',
+  missed: '太快了，漏看了 {n} 件事',
+  felt: '从说完到开口',
+  clear: '清空',
+}
