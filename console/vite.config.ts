@@ -5,6 +5,7 @@ import { ElementPlusResolver } from 'unplugin-vue-components/resolvers'
 import components from 'unplugin-vue-components/vite'
 import { defineConfig } from 'vite'
 import { compressed } from './scripts/compressed.ts'
+import { serviceWorker } from './scripts/serviceWorker.ts'
 
 const server = process.env.ZHIYIN_URL ?? 'http://127.0.0.1:8000'
 
@@ -16,6 +17,7 @@ export default defineConfig({
       dts: 'components.d.ts',
       resolvers: [ElementPlusResolver({ importStyle: 'css' })],
     }),
+    serviceWorker(),
     compressed(),
   ],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
@@ -24,7 +26,12 @@ export default defineConfig({
     __VUE_I18N_LEGACY_API__: false,
     __INTLIFY_PROD_DEVTOOLS__: false,
   },
-  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: { external: ['node:module'] },
+  },
   server: {
     proxy: {
       '/api': server,

@@ -5,6 +5,7 @@ import { createPinia } from 'pinia'
 import { createApp } from 'vue'
 import { onSignedOut } from '@/api/client'
 import App from '@/app/App.vue'
+import { installable } from '@/app/installable'
 import { router } from '@/app/router'
 import { useSession } from '@/composables/session'
 import { i18n } from '@/texts/i18n'
@@ -18,3 +19,4 @@ onSignedOut(() => {
 })
 
 app.mount('#app')
+installable()

@@ -11,9 +11,9 @@ from structlog.typing import EventDict, WrappedLogger
 
 HIDDEN = "***"
 
-_SECRET_NAME = re.compile(r"(^|[_\-.])(token|key|authorization|password|secret)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(^|[_\-.])(token|ticket|key|authorization|password|secret)$", re.IGNORECASE)
 _SECRET_IN_TEXT = re.compile(
-    r"(?P<name>\b(?:authorization|token|(?:api|llm|access|x)?[_-]?key|password|secret)(?:=|%3D|\"?:\s*\"?))"
+    r"(?P<name>\b(?:authorization|token|ticket|(?:api|llm|access|x)?[_-]?key|password|secret)(?:=|%3D|\"?:\s*\"?))"
     r"(?:(?:Bearer|Basic)(?:\s|\+|%20))?[^\s&\"',;}]+"
     r"|(?P<bearer>\bBearer(?:\s|\+|%20))[^\s&\"',;}]+"
     r"|(?P<user>://[^/\s:@]*:)[^/\s@]+(?=@)",

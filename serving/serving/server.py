@@ -97,6 +97,14 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class SideServer(uvicorn.Server):
+    """Another port of a program: it hears no signals, but stops when the server beside it does."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 def banner(title: str, rows: dict[str, str]) -> str:
     """What the owner of a program needs to know, once, at its start."""
     return "\n".join([title, *(f"  {name:<12} {what}" for name, what in rows.items())])

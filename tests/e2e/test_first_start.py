@@ -25,7 +25,7 @@ class Terminal:
         ours, theirs = pty.openpty()
         self.port = free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ZHIYIN_")}
-        environment |= {"ZHIYIN_PORT": str(self.port), "ZHIYIN_MODELS_MIRROR": str(mirror)}
+        environment |= {"ZHIYIN_PORT": str(self.port), "ZHIYIN_TLS_PORT": "0", "ZHIYIN_MODELS_MIRROR": str(mirror)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "main_server", "serve"],
             cwd=folder,

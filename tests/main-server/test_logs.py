@@ -100,7 +100,9 @@ def test_an_exception_comes_with_its_traceback(configured: tuple[Terminal, LogWr
     assert all("ZeroDivisionError: of course" in line["exception"] for line in lines)
 
 
-@pytest.mark.parametrize("name", ["token", "key", "authorization", "password", "Authorization", "llm_key", "x-token"])
+@pytest.mark.parametrize(
+    "name", ["token", "ticket", "key", "authorization", "password", "Authorization", "llm_key", "x-token"]
+)
 def test_a_field_named_like_a_secret_is_hidden_at_any_depth(configured: tuple[Terminal, LogWriter], name: str) -> None:
     log = structlog.get_logger()
     log.info("a call", **{name: "hush"}, inner={name: "hush", "list": [{name: "hush"}]}, prompt_tokens=3)
@@ -114,6 +116,7 @@ def test_a_field_named_like_a_secret_is_hidden_at_any_depth(configured: tuple[Te
     [
         "GET /xiaozhi/v1/?authorization=Bearer%20hush&device-id=aa",
         "GET /xiaozhi/v1/?authorization=hush",
+        "GET /xiaozhi/v1/?device-id=web:0123456789abcdef&ticket=hush",
         "refused: Authorization: Bearer hush",
         '{"api_key": "hush"}',
         "postgresql+asyncpg://zhiyin:hush@db/zhiyin",

@@ -6,6 +6,8 @@ export interface About {
   device_url: string
   claim: 'open' | 'code'
   engines: Record<string, string>
+  /** Where a browser may use its microphone; '' = on the server's own machine only. */
+  https_url: string
 }
 
 export interface Ready {

@@ -39,13 +39,14 @@ NOT_BUILT = Path(__file__).with_name("not_built.html")
 
 
 class About(BaseModel):
-    """This server, for pages: where boards find it, whether they have to be claimed (`code`) or not (`open`), and what
-    serves."""
+    """This server, for pages: where boards find it, whether they have to be claimed (`code`) or not (`open`), what
+    serves, and where a browser may use its microphone ("" = on the machine itself only)."""
 
     ota_url: str
     device_url: str
     claim: str
     engines: dict[str, str]
+    https_url: str = ""
 
 
 def console_router(about: Callable[[], About], folder: Callable[[], Path | None] = built_console) -> APIRouter:

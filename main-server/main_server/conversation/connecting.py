@@ -23,7 +23,7 @@ TOOLS_LISTED_S = 1.0
 class Connecting:
     """For one session: `begin` at any sign that an answer will be wanted, `close` at its end. Best effort."""
 
-    engines: Sequence[object]
+    engines: Sequence[object] = ()
     _task: asyncio.Task[None] | None = None
     _preparing: asyncio.Task[None] | None = None
 

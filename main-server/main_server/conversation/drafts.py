@@ -20,13 +20,16 @@ class Drafts:
     """At most one draft at a time and two per utterance. `close` waits until every request of them is closed."""
 
     channel: Channel
-    model: LanguageModel
-    voice: Voice
     emit: EventSink
     room: DraftRoom
+    _engines: tuple[LanguageModel, Voice] | None = None
     _draft: Draft | None = None
     _begun: int = 0
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def speak_with(self, model: LanguageModel, voice: Voice) -> None:
+        """What the next drafts are begun with."""
+        self._engines = model, voice
 
     def new_utterance(self) -> None:
         """Somebody begins to speak: nothing was drafted for it yet."""
@@ -39,10 +42,11 @@ class Drafts:
             if same_request(self._draft.text, text) and not self._draft.failed:
                 return
             self.drop(DraftResult.CHANGED)
-        if self._begun >= MOST_PER_UTTERANCE or not self.room.enter():
+        if self._engines is None or self._begun >= MOST_PER_UTTERANCE or not self.room.enter():
             return
         self._begun += 1
-        self._draft = Draft(text, self.model, self.voice, self.channel.tools, messages, self._track)
+        model, voice = self._engines
+        self._draft = Draft(text, model, voice, self.channel.tools, messages, self._track)
 
     def adopt(self, text: str) -> Draft | None:
         """The draft for the utterance that was committed now, whose new owner drops it; None when there is none."""
@@ -81,6 +85,7 @@ class Drafts:
     def _end(self, draft: Draft, result: DraftResult) -> None:
         self._draft = None
         self.room.leave()
+        usage = draft.usage  # counts all the words of the request
         self.emit(
             DraftEnded(
                 at_s=asyncio.get_running_loop().time(),
@@ -89,7 +94,7 @@ class Drafts:
                 result=result,
                 lead_ms=draft.lead_ms,
                 won_ms=draft.won_ms if result is DraftResult.ADOPTED else 0.0,
-                prompt_tokens=draft.usage.prompt_tokens,
-                completion_tokens=draft.usage.completion_tokens,
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
             )
         )

@@ -14,25 +14,24 @@ from contracts.hearing import (
     Hearing,
     HearingEvent,
     HearingFailed,
-    HearingSession,
     ListenMode,
     NothingHeard,
-    OpenHearing,
     Partial,
     Pause,
     SpeechResumed,
     SpeechStarted,
     Utterance,
 )
-from main_server.conversation.answer import clock
+from main_server.conversation.cast import Cast, Casting, Engines
 from main_server.conversation.chronicle import Chronicle
 from main_server.conversation.connecting import Connecting
 from main_server.conversation.draft import Draft, DraftRoom
 from main_server.conversation.drafts import Drafts
+from main_server.conversation.ears import Ears
 from main_server.conversation.expecting import expected_answer
 from main_server.conversation.floor import Floor
-from main_server.conversation.history import History
 from main_server.conversation.inbox import Inbox
+from main_server.conversation.mind import Mind
 from main_server.conversation.phrases import (
     goodbye,
     greeting,
@@ -52,14 +51,15 @@ from main_server.conversation.ports import (
     ListenStop,
 )
 from main_server.conversation.quiet import KEEP_ALIVE_S, Quiet
+from main_server.conversation.remembering import NoMemory, Remembering
+from main_server.conversation.replacements import as_meant, as_said
 from main_server.conversation.role import Role
-from main_server.conversation.turn import Engines, Turn
+from main_server.conversation.summarising import SummaryRoom
+from main_server.conversation.tape import NoTape, Tape, new_take
+from main_server.conversation.turn import Turn
 from main_server.conversation.waking import Waking
 
 log = logging.getLogger(__name__)
-
-SPEAKING_MS = 30_000.0
-"""For how long after the last clause the ears are told that the toy speaks: holds and slow engines included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +81,20 @@ class Session:
 
     channel: Channel
     hearing: Hearing
-    engines: Engines
-    role: Role
+    casting: Casting
     emit: EventSink
     endpointing: str = "adaptive"
     limits: SessionLimits = field(default_factory=SessionLimits)
     draft_room: DraftRoom = field(default_factory=DraftRoom)
+    tape: Tape = field(default_factory=NoTape)
+    summary_room: SummaryRoom = field(default_factory=SummaryRoom)
+    remembering: Remembering = field(default_factory=NoMemory)
     _inbox: Inbox[SessionEvent] = field(default_factory=Inbox)
     _handling: bool = True  # until the ears are open, and while an event is being handled
-    _ears: HearingSession | None = None
-    _mode: ListenMode | None = None
-    _history: History = field(init=False)
+    _cast: Cast = field(init=False)
+    _engines: Engines = field(init=False)
+    _ears: Ears = field(init=False)
+    _mind: Mind = field(init=False)
     _drafts: Drafts = field(init=False)
     _connecting: Connecting = field(init=False)
     _floor: Floor = field(init=False)
@@ -105,13 +108,24 @@ class Session:
     _closing: CloseReason | None = None
 
     def __post_init__(self) -> None:
-        self._language = self.role.language[:2] or self._language
-        self._history = History(self.role.persona, max_turns=self.role.history_turns)
         self._chronicle = Chronicle(self.channel, self.emit)
+        self._mind = Mind(self._chronicle, self.remembering, self.summary_room)
+        self._ears = Ears(self.hearing, self.channel, self.endpointing, self._hears)
         self._floor = Floor(self._chronicle, self._turn_over)
         self._quiet = Quiet(self.limits.idle_s)
-        self._connecting = Connecting((self.engines.ears, self.engines.model, self.engines.voice))
-        self._drafts = Drafts(self.channel, self.engines.model, self.engines.voice, self.emit, self.draft_room)
+        self._connecting = Connecting()
+        self._drafts = Drafts(self.channel, self.emit, self.draft_room)
+        self._be(self.casting.now())
+
+    @property
+    def role(self) -> Role:
+        """Who the toy is now."""
+        return self._cast.role
+
+    @property
+    def engines(self) -> Engines:
+        """What it thinks and speaks with now."""
+        return self._engines
 
     # -- called by the device side; never blocks -----------------------------------------------------------------
 
@@ -126,12 +140,11 @@ class Session:
         if self._handling or self._inbox:
             self._inbox.put(packet)
         else:
-            self._hear().packets((packet,))
+            self._ears.packet(packet)
 
     def played(self, packet: OpusPacket) -> None:
-        """The ears must know what the loudspeaker plays, to tell it from a person."""
-        if self._ears is not None:
-            self._ears.played((packet,))
+        """A packet has left for the loudspeaker."""
+        self._ears.played(packet)
 
     def closed(self, reason: CloseReason) -> None:
         """The channel is gone: whatever is under way stops."""
@@ -149,19 +162,14 @@ class Session:
             self._chronicle.closed(self._closing or CloseReason.FAILED)
 
     async def _serve(self) -> None:
-        self._ears = await self.hearing.open(
-            OpenHearing(
-                session_id=self.channel.session_id,
-                audio=self.channel.traits.uplink,
-                language=self.role.language,
-                patience=self.role.patience,
-                endpointing=self.endpointing,
-                server_aec=self.channel.traits.server_aec,
-            ),
-            self._inbox.put,
-        )
-        self._connecting.begin()
+        await self.casting.begin()
+        await self.tape.begin()
+        self._recast()
+        self._mind.wake()
         try:
+            await self._ears.open(self.role)
+            self._connecting.begin()
+            await self._mind.awake()
             while self._closing is None:
                 self._handling = bool(self._inbox)
                 event = await self._next_event()
@@ -175,7 +183,9 @@ class Session:
             await self._floor.stop()
             await self._drafts.close()
             await self._connecting.close()
+            await self._mind.close()
             await self._ears.close()
+            await self.casting.close()
 
     # -- what happens, in order ----------------------------------------------------------------------------------
 
@@ -184,11 +194,11 @@ class Session:
             self._drafts.drop(DraftResult.RESUMED if isinstance(event, SpeechResumed) else DraftResult.DROPPED)
         match event:
             case OpusPacket():
-                self._hear().packets((event,))
+                self._ears.packet(event)
             case ListenStart(mode):
                 await self._listen(mode)
             case ListenStop():
-                self._hear().stop()
+                self._ears.stop()
             case Detect(text):
                 self._connecting.begin()
                 await self._detected(text)
@@ -218,31 +228,33 @@ class Session:
                 pass  # `run` sees `_closing`
 
     async def _listen(self, mode: ListenMode) -> None:
-        self._mode = mode
+        self._recast()
+        await self._ears.suit(self.role)
+        self._ears.mode = mode
         self._floor.open = mode is ListenMode.REALTIME
-        if self._floor.turn is not None and not self._is_preface(self._floor.turn, mode):
+        if self._floor.turn is not None and not self._floor.turn.may_precede(mode):
             await self._floor.stop()
         if self._waking.word:
             self._greet()
         if self._floor.turn is None or mode is ListenMode.REALTIME:
-            self._hear().listen(mode)
-            self._connecting.read_ahead(self._history.messages(), self.channel.tools)
+            self._ears.listen()
+            self._connecting.read_ahead(self._mind.beginning(), self.channel.tools)
         self._settle()
 
     async def _aborted(self) -> None:
         self._waking.forget()
         await self._floor.stop()
-        self._hear_afresh()
+        self._ears.afresh()
         self._settle()
 
     async def _detected(self, text: str) -> None:
         await self._floor.stop()
-        self._hear_afresh()  # what was recorded while waking is not an utterance
+        self._ears.afresh()  # what was recorded while waking is not an utterance
         if text.strip() and not is_wake_word(text, self.role.wake_words):
             self._begin_turn("text", text)
         elif self.role.greet:
             self._waking.wake(text.strip(), self._greet)
-            self._connecting.read_ahead(self._history.messages(), self.channel.tools)
+            self._connecting.read_ahead(self._mind.beginning(), self.channel.tools)
 
     async def _heard(self, utterance: Utterance) -> None:
         if utterance.truncated:
@@ -251,6 +263,8 @@ class Session:
             self._drafts.drop(DraftResult.DROPPED)
             self._settle()
             return
+        self._recast()
+        await self._ears.suit_at_once(self.role)
         draft = self._drafts.adopt(utterance.text)
         await self._floor.stop()
         self._begin_turn("speech", utterance.text, utterance=utterance, draft=draft)
@@ -270,7 +284,7 @@ class Session:
         """Begins the reply, where this may be all, a model will be asked, and no other turn is still being heard."""
         hopeless = pause.unfinished or not pause.text or is_exit(pause.text, self.role.exit_phrases)
         if self._floor.turn is None and not hopeless:
-            self._drafts.begin(pause.text, self._history.messages_if(pause.text, clock()))
+            self._drafts.begin(pause.text, self._mind.messages_if(pause.text))
 
     def _heard_nothing(self, reason: str) -> None:
         """Silence is answered with silence; speech that was not understood is, once until something was."""
@@ -289,23 +303,35 @@ class Session:
         self._waking.forget()
         if word and self._floor.turn is None and self._closing is None:
             self._language = language_of(word) or self._language
-            self._begin_turn("wake", word, scripted=greeting(self._language, self._talks))
-
-    def _hear_afresh(self) -> None:
-        """Drops what was being heard. In realtime mode no new `listen start` will come, so it goes on listening."""
-        if self._mode is ListenMode.REALTIME:
-            self._hear().listen(ListenMode.REALTIME)
-        else:
-            self._hear().reset()
+            self._begin_turn("wake", word, scripted=self.role.greeting or greeting(self._language, self._talks))
 
     def _grown_quiet(self) -> None:
         """Nothing happened for `idle_s`: say goodbye if the device is listening, else just close."""
         if self._quiet.wait_for_speech(asyncio.get_running_loop().time()):
             self.channel.keep_alive()
-        elif self._mode in (ListenMode.AUTO, ListenMode.REALTIME) and not self._quiet.speech_under_way:
+        elif self._ears.mode in (ListenMode.AUTO, ListenMode.REALTIME) and not self._quiet.speech_under_way:
             self._begin_turn("idle", "", scripted=idle_goodbye(self._language, self._talks), last=CloseReason.IDLE)
         else:
             self._close(CloseReason.IDLE)
+
+    # -- who the toy is ------------------------------------------------------------------------------------------
+
+    def _recast(self) -> None:
+        """An edit of the role, or another role, counts from the next turn on."""
+        cast = self.casting.now()
+        if cast is not self._cast:
+            self._drafts.drop(DraftResult.DROPPED)  # begun by somebody else
+            self._be(cast)
+        self._ears.keep_sound(self.tape.sides(cast.role.recording).heard)
+
+    def _be(self, cast: Cast) -> None:
+        self._cast = cast
+        role = cast.role
+        self._engines = engines = as_said(cast.engines, role.spoken_replacements)
+        self._language = role.language[:2] or self._language
+        self._mind.be(role, engines.small)
+        self._connecting.engines = (engines.ears, engines.model, engines.voice)
+        self._drafts.speak_with(engines.model, engines.voice)
 
     # -- turns ---------------------------------------------------------------------------------------------------
 
@@ -320,6 +346,7 @@ class Session:
         failure: EngineFailed | None = None,
         last: CloseReason | None = None,
     ) -> None:
+        self._recast()
         self._language = language_of(text) or self._language
         self._talks += 1
         if trigger in ("speech", "text") and is_exit(text, self.role.exit_phrases):
@@ -327,7 +354,7 @@ class Session:
         turn = Turn(
             channel=self.channel,
             engines=self.engines,
-            history=self._history,
+            history=self._mind.history,
             emit=self.emit,
             turn_id=f"{self.channel.session_id}-{next(self._turn_numbers)}",
             trigger=trigger,
@@ -337,17 +364,21 @@ class Session:
             language=self._language,
             scripted=scripted,
             filler_ms=self.role.filler_ms,
+            role_id=self.role.id,
+            problem=self._cast.problem,
             draft=draft,
             failure=failure,
             ends_conversation=last is not None,
-            on_clause=self._tell_ears,
+            on_clause=self._ears.toy_says,
+            recording=self.role.recording,
+            tape=self.tape,
+            take=new_take(self.tape, self.role.recording, utterance, self._ears.sound_of(utterance)),
         )
         self._quiet.speech_under_way = False
         self._drafts.drop(DraftResult.DROPPED)
         self._puzzled = False
-        if self._mode is not ListenMode.REALTIME:
-            self._hear().reset()  # the device's microphone is off while it speaks; stray packets are nobody's words
-        self._tell_ears("", 0.0)
+        self._ears.turn_begins()
+        self._mind.turn_begins()
         self._floor.give(turn, self._run_turn(turn, last))
 
     async def _run_turn(self, turn: Turn, last: CloseReason | None) -> None:
@@ -355,25 +386,19 @@ class Session:
             await turn.take_turn()
         finally:
             if self._floor.left_by(turn):  # else it took too long to stop, and the talk has gone on without it
-                self._hear().expect(expected_answer(turn.reply.playback.heard_text()))
+                self._ears.expect(expected_answer(turn.reply.playback.heard_text()))
                 self._settle()
         if last is not None and turn.outcome is not Outcome.INTERRUPTED:  # a failing engine may swallow the cancelling
             self._close(last)
 
     def _turn_over(self) -> None:
-        if self._mode is ListenMode.REALTIME and self._ears is not None:
-            self._ears.speaking("", 0.0)
-
-    def _tell_ears(self, text: str, until_ms: float) -> None:
-        if self._mode is ListenMode.REALTIME:
-            self._hear().speaking(text, until_ms + SPEAKING_MS)
-
-    def _is_preface(self, turn: Turn, mode: ListenMode) -> bool:
-        """Typed text and wake words come before `listen start`; that start does not interrupt their answer. A pressed
-        button does."""
-        return turn.trigger in ("text", "wake") and not turn.sound_has_left and mode is not ListenMode.MANUAL
+        self._ears.turn_over()
+        self._mind.turn_over()
 
     # -- small things --------------------------------------------------------------------------------------------
+
+    def _hears(self, event: HearingEvent) -> None:
+        self._inbox.put(as_meant(event, self.role.heard_replacements))
 
     async def _next_event(self) -> SessionEvent | OpusPacket | None:
         """The next event, or None when the session has been quiet for too long."""
@@ -390,10 +415,6 @@ class Session:
                     self._settle()
                 elif self._quiet.ends_s <= loop.time():
                     return None
-
-    def _hear(self) -> HearingSession:
-        assert self._ears is not None, "ears are opened before the first event is handled"
-        return self._ears
 
     def _settle(self) -> None:
         self._quiet.settle(asyncio.get_running_loop().time())

@@ -64,6 +64,7 @@ class DeviceChannel:
         self.client_id = device.client_id
         self.session_id = protocol.session_id
         self.transport = protocol.transport
+        self.role_id = ""
         self.traits: DeviceTraits = quirks.traits(device.chip, device.firmware, Hello())
         self.device_tools = DeviceTools(self._send_mcp, identified=self._identified)
         self.things = DeviceThings(self._send_iot)

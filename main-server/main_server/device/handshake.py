@@ -9,11 +9,13 @@ from websockets.datastructures import Headers
 from main_server.device import identity
 from main_server.device.framing import Framing
 from main_server.device.gate import Credentials
+from serving.access import came_from_here
 
 DEVICE_PATH = "/xiaozhi/v1"
 
 _MAX_QUERY_FIELDS = 32
 _MAX_AUTHORIZATION_CHARACTERS = 4096
+_MAX_TICKET_CHARACTERS = 128
 
 
 def is_device_path(target: str) -> bool:
@@ -30,6 +32,11 @@ def read_credentials(target: str, headers: Headers, address: str = "") -> Creden
         identity.client_id(_given("client-id", headers, query)),
         _given("authorization", headers, query)[:_MAX_AUTHORIZATION_CHARACTERS],
         address,
+        came_from_here(address, headers),
+        ticket=query.get("ticket", "")[:_MAX_TICKET_CHARACTERS],
+        origin=_first("origin", headers),
+        host=_first("host", headers),
+        forwarded_host=_first("x-forwarded-host", headers),
     )
 
 
@@ -42,6 +49,10 @@ def read_framing(target: str, headers: Headers) -> Framing | None:
 def _given(name: str, headers: Headers, query: dict[str, str]) -> str:
     values = headers.get_all(name)
     return values[0] if values else query.get(name, "")
+
+
+def _first(name: str, headers: Headers) -> str:
+    return next(iter(headers.get_all(name)), "")
 
 
 def _query(target: str) -> dict[str, str]:

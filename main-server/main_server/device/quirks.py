@@ -13,6 +13,9 @@ from main_server.device.messages import Hello
 DOWNLINK = OpusFormat(24_000, 60)
 """What most codecs run at, and what a device assumes anyway."""
 
+BROWSER = "browser"
+"""The chip, and the board, of a page of ours that talks: it buffers as boards with memory do, and drains."""
+
 DRAINS_SINCE = "2.2.2"
 """From here on `tts stop` lets what is queued play out; before, it wiped the queue."""
 
@@ -31,7 +34,7 @@ def traits(chip: str, firmware: str, hello: Hello) -> DeviceTraits:
         downlink=DOWNLINK,
         uplink=hello.uplink,
         lead_frames=_lead_frames(chip.lower(), firmware),
-        stop_waits=not _drains(firmware, hello),
+        stop_waits=chip != BROWSER and not _drains(firmware, hello),
         server_aec=hello.server_aec,
     )
 

@@ -53,7 +53,8 @@ async def vendors() -> AsyncIterator[Vendors]:
         toy = ToyChannel()
         model, synthesizer = OpenAIModel(chat.url, "any"), OpenAISynthesizer(speech.url)
         voice = OpusVoice(synthesizer, VoiceChoice(), toy.traits.downlink)
-        drafts = Drafts(toy, model, voice, lambda event: None, DraftRoom())
+        drafts = Drafts(toy, lambda event: None, DraftRoom())
+        drafts.speak_with(model, voice)
         try:
             yield Vendors(chat, speech, drafts)
         finally:

@@ -3,6 +3,7 @@ import { engineParts } from './engineParts'
 
 const about = {
   ota_url: '',
+  https_url: '',
   device_url: '',
   claim: 'open' as const,
   engines: {

@@ -15,6 +15,9 @@ from main_server.store.logins import TOKEN_PREFIX, ApiTokens, Logins, Proven
 from main_server.store.models import Account, Rank, utc_now
 
 COOKIE = "zhiyin_login"
+SECURE_COOKIE = "__Secure-zhiyin_login"
+"""Where the browser talks TLS. Cookies know no ports: under one name the plain port's login would be refused, because
+browsers let no plain connection replace what a secure one has set."""
 
 
 class Scope(StrEnum):
@@ -57,7 +60,7 @@ async def prove(request: Request, parts: ApiParts) -> Caller | None:
     authorization = request.headers.get("authorization", "")
     scheme, _, token = authorization.partition(" ")
     token = token.strip() if scheme.lower() == "bearer" else ""
-    cookie = request.cookies.get(COOKIE, "") if not authorization else ""
+    cookie = login_secret(request) if not authorization else ""
     async with parts.database.reading() as session:
         if token.startswith(TOKEN_PREFIX):
             proven = await ApiTokens(session).prove(token)
@@ -68,6 +71,11 @@ async def prove(request: Request, parts: ApiParts) -> Caller | None:
     if proven.stale(utc_now()):
         await _touch(proven, parts)
     return _caller_of(proven, parts.proxies.client_address(request))
+
+
+def login_secret(request: Request) -> str:
+    """What the browser's cookie holds, "" = it has none. A login of the plain port counts on the secure one, too."""
+    return request.cookies.get(SECURE_COOKIE) or request.cookies.get(COOKIE, "")
 
 
 async def _touch(proven: Proven, parts: ApiParts) -> None:

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from starlette.requests import Request
 
 from main_server.api.problems import Problem
+from serving.origin import is_own_page
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OUR_HEADER = "x-zhiyin"
 """The header our pages add to every request that changes something; its value does not matter."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 class TrustedProxies:
@@ -49,10 +49,18 @@ class TrustedProxies:
 
     def hosts(self, request: Request) -> set[str]:
         """The names under which the browser may have called us."""
-        hosts = {request.headers.get("host", "")}
-        if self._peer_trusted(request):
-            hosts.add(request.headers.get("x-forwarded-host", ""))
-        return {host.strip().lower() for host in hosts} - {""}
+        peer, headers = request.client.host if request.client else "", request.headers
+        return self.names(peer, headers.get("host", ""), headers.get("x-forwarded-host", ""))
+
+    def called(self, request: Request) -> str:
+        """The one under which it did, as far as we are told."""
+        forwarded = request.headers.get("x-forwarded-host", "") if self._peer_trusted(request) else ""
+        return forwarded.strip() or request.headers.get("host", "")
+
+    def names(self, peer: str, host: str, forwarded_host: str) -> set[str]:
+        """The same for a request that is no HTTP any more: its peer, and what its two headers say."""
+        hosts = {host, forwarded_host} if self._trusts(peer) else {host}
+        return {each.strip().lower() for each in hosts} - {""}
 
     def _peer_trusted(self, request: Request) -> bool:
         return request.client is not None and self._trusts(request.client.host)
@@ -83,15 +91,8 @@ def check_origin(request: Request, proxies: TrustedProxies, public_host: str = "
     origin = request.headers.get("origin")
     if origin is None:
         return
-    scheme, _, host = origin.lower().partition("://")
-    hosts = proxies.hosts(request) | ({public_host.lower()} if public_host else set())
-    if _with_port(host, scheme) not in {_with_port(each, scheme) for each in hosts}:
+    if not is_own_page(origin, proxies.hosts(request) | {public_host}):
         raise Problem(403, "wrong_origin", "Another site asked for this; it is only done for Zhiyin's own pages.")
-
-
-def _with_port(host: str, scheme: str) -> str:
-    has_port = host.rpartition(":")[2].isdigit() and not host.endswith("]")
-    return host if has_port else f"{host}:{_DEFAULT_PORTS.get(scheme, '')}"
 
 
 def _bare(text: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from main_server.api.access.caller import COOKIE, AnyCaller, Browser, tries_of
+from main_server.api.access.caller import AnyCaller, Browser, login_secret, tries_of
 from main_server.api.access.cookie import give_cookie, take_cookie
 from main_server.api.etags import mark
 from main_server.api.fields import AccountName, Body, GivenPassword, RowId
@@ -55,7 +55,7 @@ async def log_in(credentials: Credentials, request: Request, response: Response,
         Audit(session).note("logged_in", account_id=account.id, actor=account.name, address=address)
         if fresh_hash:
             (await session.get_one(Account, account.id)).password_hash = fresh_hash
-        before = request.cookies.get(COOKIE, "")
+        before = login_secret(request)
         replaced = await Logins(session).prove(before) if before else None
         if replaced is not None and replaced.login is not None:
             await Logins(session).close(replaced.account.id, replaced.login.id)

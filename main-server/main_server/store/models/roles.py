@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from main_server.store.models.base import (
@@ -24,7 +24,11 @@ from main_server.store.models.base import (
 class Role(Base):
     """A character: who it is, how it thinks, sounds and remembers. `account_id` None = a template of the system.
 
-    `version` is the number of its newest RoleVersion, and its ETag.
+    `second_model_id` thinks while `model_id` is down. `greets`: it answers its bare wake word, with `greeting` or,
+    where that is empty, one of the house's; `exit_phrases` [] = the house's too. `replacements` are as
+    contracts.roles.ReplacementKind tells. `memory_policy` and `recording_policy` are contracts.roles, "" = their
+    default; what its devices said goes after `retention_days`, 0 = never. `version` is the number of its newest
+    RoleVersion, and its ETag.
     """
 
     __tablename__ = "roles"
@@ -38,6 +42,7 @@ class Role(Base):
     persona: Mapped[str] = mapped_column(Text, default="")
     greeting: Mapped[str] = mapped_column(Text, default="")
     model_id: Mapped[str | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"), index=True)
+    second_model_id: Mapped[str | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"), index=True)
     small_model_id: Mapped[str | None] = mapped_column(ForeignKey("providers.id", ondelete="SET NULL"), index=True)
     voice_id: Mapped[str | None] = mapped_column(ForeignKey("voices.id", ondelete="SET NULL"), index=True)
     speed: Mapped[float] = mapped_column(default=1.0)
@@ -48,6 +53,8 @@ class Role(Base):
     exit_phrases: Mapped[list[Any]] = mapped_column(JSON, default=list)
     memory_policy: Mapped[str] = mapped_column(String(CODE_CHARS), default="")
     recording_policy: Mapped[str] = mapped_column(String(CODE_CHARS), default="")
+    greets: Mapped[bool] = mapped_column(default=True, server_default=true())
+    retention_days: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     version: Mapped[int] = mapped_column(default=1)

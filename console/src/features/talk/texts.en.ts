@@ -1,0 +1,58 @@
+import type { Translation } from '@/texts/i18n'
+import type zh from './texts.zh'
+
+const en: Translation<typeof zh> = {
+  lead: 'Talk with your toy in this browser. No board is needed.',
+  state: {
+    asleep: 'Resting',
+    connecting: 'Connecting…',
+    reconnecting: 'Connection lost, trying again…',
+    idle: 'Waiting for you',
+    listening: 'Listening',
+    thinking: 'Thinking',
+    speaking: 'Speaking',
+    failed: 'Not connected',
+  },
+  hold: 'Hold to talk',
+  holdHint: 'Hold while you talk. The space bar does it, too.',
+  release: 'Let go to send',
+  listening: 'Listening. Speak over it at any time.',
+  handsFree: 'Hands-free',
+  mute: 'Mute',
+  unmute: 'Unmute',
+  interrupt: 'Interrupt',
+  type: 'Type instead of talking',
+  send: 'Send',
+  volume: 'Volume',
+  you: 'How loud you are',
+  toy: 'How loud the toy is',
+  said: 'Conversation',
+  quiet: 'Say something',
+  quietText: 'Hold the button below, or type a line. Try “what time is it”.',
+  unheard: 'not heard',
+  interrupted: 'interrupted',
+  waited: 'spoke after {time}',
+  ended: {
+    goodbye: 'It said goodbye. It wakes up when you talk again.',
+    replaced: 'This toy talks in another window, or was let go.',
+    lost: 'The connection to the server is gone.',
+  },
+  again: 'Try again',
+  trouble: {
+    insecure: 'No microphone at this address',
+    insecureText:
+      'Browsers give the microphone to HTTPS pages alone. Open this address instead, or scan it with a phone.',
+    denied: 'The microphone is not allowed',
+    deniedText: 'Press the icon beside the address, allow the microphone for this page, then try again.',
+    missing: 'There is no microphone',
+    missingText: 'Connect one, then try again. Typing works without.',
+    busy: 'The microphone cannot be opened',
+    busyText: 'Perhaps another program uses it. Close that one, then try again.',
+    server: 'The server cannot be reached',
+    serverText: 'See whether it runs, then try again.',
+  },
+  viewer: 'Your account may look, but not talk.',
+  opus: { webcodecs: 'The browser’s own Opus', wasm: 'Built-in Opus (WebAssembly)' },
+}
+
+export default en

@@ -1,0 +1,139 @@
+/** One talk of this page: the toy, and what of it is shown. It ends with the page. */
+import { onMounted, onUnmounted, reactive, ref, shallowRef, watch } from 'vue'
+import { api, ask } from '@/api/client'
+import { ApiProblem } from '@/api/errors'
+import { live } from '@/api/live'
+import { theme } from '@/composables/theme'
+import { BrowserToy, NoMicrophone, type ToyEvent, type ToyState } from '@/device/browserToy'
+import type { Ending, Ticket } from '@/device/line'
+import type { MicrophoneProblem } from '@/device/microphone'
+import { pageTools } from './pageTools'
+import { browserId, browserName } from './thisBrowser'
+import { after, emptyTalk, settled } from './turns'
+
+export interface Trouble {
+  kind: MicrophoneProblem | 'server'
+  /** The server's own sentence, where it has one. */
+  sentence: string
+}
+
+const VOLUME = 'zhiyin.volume'
+
+export function useTalk(roleId: () => string | undefined) {
+  const state = ref<ToyState>('asleep')
+  const talk = shallowRef(emptyTalk())
+  const levels = reactive({ person: 0, toy: 0 })
+  const holding = ref(false)
+  const handsFree = ref(false)
+  const muted = ref(false)
+  const volume = ref(Number(localStorage.getItem(VOLUME) ?? 80))
+  const face = ref('')
+  const opus = ref('')
+  const ending = ref<Ending>()
+  const trouble = ref<Trouble>()
+  let sessionId = ''
+
+  const toy = new BrowserToy(
+    {
+      state: (now) => {
+        state.value = now
+        handsFree.value = toy.handsFree
+        if (now === 'listening' || now === 'asleep') face.value = ''
+      },
+      happened,
+      level: (whose, value) => {
+        levels[whose] = value
+      },
+    },
+    { ticket, tools: pageTools({ volume, theme }) },
+  )
+  toy.volume = volume.value
+  watch(volume, (percent) => {
+    toy.volume = percent
+    localStorage.setItem(VOLUME, String(percent))
+  })
+  watch(muted, (on) => {
+    toy.muted = on
+  })
+
+  function happened(event: ToyEvent): void {
+    talk.value = after(talk.value, event)
+    if (event.type === 'session') {
+      sessionId = event.sessionId
+      opus.value = event.opus
+      ending.value = trouble.value = undefined
+    }
+    if (event.type === 'emotion') face.value = event.emoji
+    if (event.type === 'ended') ending.value = event.how
+  }
+
+  function ticket(): Promise<Ticket> {
+    const body = { browser: browserId(), name: browserName(), role_id: roleId() ?? null }
+    return ask(api.POST('/talk-tickets', { body }))
+  }
+
+  /** Does it, and shows what stands in its way. */
+  async function tried(action: () => Promise<void>): Promise<void> {
+    ending.value = trouble.value = undefined
+    try {
+      await action()
+    } catch (error) {
+      if (error instanceof NoMicrophone) trouble.value = { kind: error.code, sentence: '' }
+      else trouble.value = { kind: 'server', sentence: error instanceof ApiProblem ? error.message : '' }
+    } finally {
+      handsFree.value = toy.handsFree
+    }
+  }
+
+  async function press(): Promise<void> {
+    if (holding.value || handsFree.value) return
+    holding.value = true
+    await tried(() => toy.press())
+  }
+
+  async function release(): Promise<void> {
+    if (!holding.value) return
+    holding.value = false
+    await toy.release()
+  }
+
+  const setHandsFree = (on: boolean) => tried(() => toy.setHandsFree(on))
+  const say = (text: string) => tried(() => toy.say(text))
+  const interrupt = () => toy.interrupt()
+
+  const leavers: (() => void)[] = []
+  onMounted(() => {
+    leavers.push(
+      live.listen((event) => {
+        if (event.type === 'turn_ended' && event.session_id === sessionId)
+          talk.value = settled(talk.value, event)
+      }),
+    )
+    addEventListener('pagehide', leave)
+  })
+  onUnmounted(() => {
+    removeEventListener('pagehide', leave)
+    for (const each of leavers) each()
+    leave()
+  })
+  const leave = () => toy.close()
+
+  return {
+    state,
+    talk,
+    levels,
+    holding,
+    handsFree,
+    muted,
+    volume,
+    face,
+    opus,
+    ending,
+    trouble,
+    press,
+    release,
+    setHandsFree,
+    say,
+    interrupt,
+  }
+}
