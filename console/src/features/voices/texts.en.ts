@@ -13,6 +13,8 @@ const en: Translation<typeof zh> = {
   house: "The server's own engine",
   find: 'Find a voice',
   have: 'Take it',
+  unknown: 'This engine cannot say which voices it has: type the name of one.',
+  typed: 'Its name at the engine',
   kept: '“{name}” is taken in',
   cloned: 'cloned',
   clone:

@@ -7,6 +7,8 @@ export default {
   house: '服务器自带的引擎',
   find: '查找声音',
   have: '收下',
+  unknown: '这个引擎说不出它有哪些声音：写下一个的名字。',
+  typed: '引擎里的名字',
   kept: '“{name}”已收下',
   cloned: '克隆',
   clone: '克隆自己的声音需要能克隆的引擎，比如 CosyVoice。这个版本的控制台还不能录制。',
