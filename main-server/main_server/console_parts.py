@@ -52,6 +52,8 @@ def api_parts(
         hang_up=_hang_up(hub),
         changed=company.changed,
         try_provider=trials.run,
+        hear_voice=trials.hear,
+        voices_of=trials.voices,
         tickets=tickets,
         proxies=TrustedProxies(networks(settings.trusted_proxies)),
         public_host=urlsplit(settings.public_url or "").netloc,

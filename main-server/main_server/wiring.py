@@ -94,6 +94,7 @@ async def build(settings: Settings) -> House:
     )
     cache = OpusCache(SPEECH_CACHE_BYTES)
     company = Company(database, house, pool, local, _voices(cache), opener(seal))
+    trials = Trials(maker, spare_voice, voice.engine)
     reception = Reception(
         settings=settings,
         hearing=hearing,
@@ -121,7 +122,7 @@ async def build(settings: Settings) -> House:
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
-        api=api_parts(settings, database, live, hub, seal, company, recordings, Trials(maker, spare_voice), tickets),
+        api=api_parts(settings, database, live, hub, seal, company, recordings, trials, tickets),
         recordings=recordings,
         company=company,
         hearing=hearing,
