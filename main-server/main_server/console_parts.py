@@ -13,6 +13,7 @@ from main_server.api.live import LiveEvents, WhoseDevice
 from main_server.api.parts import ApiParts
 from main_server.casting.company import Company
 from main_server.casting.trials import Trials
+from main_server.casting.voice_lists import VoiceLists
 from main_server.conversation.ports import CloseReason
 from main_server.device.hub import DeviceHub
 from main_server.network import networks
@@ -39,6 +40,7 @@ def api_parts(
     company: Company,
     recordings: Recordings,
     trials: Trials,
+    voices: VoiceLists,
     tickets: TalkTickets,
 ) -> ApiParts:
     return ApiParts(
@@ -52,6 +54,8 @@ def api_parts(
         hang_up=_hang_up(hub),
         changed=company.changed,
         try_provider=trials.run,
+        voices_of=voices.of_provider,
+        house_voices=voices.of_house,
         tickets=tickets,
         proxies=TrustedProxies(networks(settings.trusted_proxies)),
         public_host=urlsplit(settings.public_url or "").netloc,

@@ -26,6 +26,7 @@ from main_server.casting.company import Company, HouseEngines, VoiceAt
 from main_server.casting.making import EngineMaker, LocalEngines
 from main_server.casting.pool import EnginePool
 from main_server.casting.trials import Trials
+from main_server.casting.voice_lists import VoiceLists
 from main_server.claim_desk import StoreClaimDesk
 from main_server.console_parts import api_parts, live_events, whose_device
 from main_server.conversation.draft import MOST_UNDER_WAY, DraftRoom
@@ -121,7 +122,18 @@ async def build(settings: Settings) -> House:
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
-        api=api_parts(settings, database, live, hub, seal, company, recordings, Trials(maker, spare_voice), tickets),
+        api=api_parts(
+            settings,
+            database,
+            live,
+            hub,
+            seal,
+            company,
+            recordings,
+            Trials(maker, spare_voice),
+            VoiceLists(database, maker, voice.engine, opener(seal)),
+            tickets,
+        ),
         recordings=recordings,
         company=company,
         hearing=hearing,
