@@ -34,8 +34,10 @@ from main_server.device.speech import OpusCache, OpusVoice
 from main_server.engine_health import EngineHealth
 from main_server.house import House
 from main_server.logs import LogEvents
+from main_server.memory.keeper import Keeper
 from main_server.metrics import Metrics
 from main_server.model_files import models_dir
+from main_server.past_talks import HouseModel, StoreNotebook, TurnsUnderWay
 from main_server.remembering import StoreRemembering
 from main_server.settings import Settings
 from main_server.store.engine import Database, default_url, open_database
@@ -59,7 +61,7 @@ async def build(settings: Settings) -> House:
         engine_lists.expose(chosen.engine, readiness, metrics)
     readiness.note("voice files", voice.problem)
     readiness.add("database", _database_check(recorder, database), vital=True)
-    live = live_events(database)
+    live, answering = live_events(database), TurnsUnderWay()
     reception = Reception(
         settings=settings,
         hearing=hearing,
@@ -69,7 +71,12 @@ async def build(settings: Settings) -> House:
         spare_voice=spare_voice,
         remembering=StoreRemembering(database, recorder),
         emit=_to_all(
-            recorder.on_event, metrics.on_event, LogEvents().on_event, EngineHealth(readiness).on_event, live.on_event
+            recorder.on_event,
+            metrics.on_event,
+            LogEvents().on_event,
+            EngineHealth(readiness).on_event,
+            live.on_event,
+            answering.on_event,
         ),
     )
     directory = StoreDirectory(recorder)
@@ -78,6 +85,7 @@ async def build(settings: Settings) -> House:
     hub = DeviceHub(gatekeeper=gate, open_session=reception.open_session, directory=directory)
     _expose(metrics, recorder, hub, reception)
     metrics.register_count("live_events", lambda: live.dropped)
+    keeper = Keeper(StoreNotebook(database), HouseModel(model.engine), reception.summary_room, answering)
     return House(
         settings=settings,
         database=database,
@@ -94,6 +102,7 @@ async def build(settings: Settings) -> House:
         spare_voice=spare_voice,
         draft_room=reception.draft_room,
         summary_room=reception.summary_room,
+        keeper=keeper,
         set_voice=reception.voice_at(OpusFormat(24_000, 60)),
     )
 
