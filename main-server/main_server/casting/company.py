@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -104,6 +106,17 @@ class Company:
             ),
             house.role,
         )
+
+    @asynccontextmanager
+    async def small_model(self, recipe: Recipe) -> AsyncIterator[LanguageModel]:
+        """What writes summaries and titles by a recipe, while the block lasts."""
+        work = _Staging(self.pool, [])
+        try:
+            small = await work.take(recipe.small)
+            model = small.engine if small else (await self._model(recipe, work))[0]
+            yield for_session(model)
+        finally:
+            work.give_back()
 
     async def stage(self, recipe: Recipe, downlink: OpusFormat) -> Staged:
         """Casts by a recipe. What cannot be had is a sentence in the cast's `problem`, and the house's serves."""

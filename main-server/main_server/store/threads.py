@@ -35,7 +35,7 @@ class Thread:
     last_turn_at: datetime
 
     def goes_on_at(self, at: datetime) -> bool:
-        return at - self.last_turn_at <= CONTINUED_WITHIN
+        return abs(at - self.last_turn_at) <= CONTINUED_WITHIN
 
 
 def newest_threads(device_keys: Collection[str], at: datetime) -> Select[Any]:
@@ -69,6 +69,19 @@ def newest_threads(device_keys: Collection[str], at: datetime) -> Select[Any]:
         .outerjoin(Conversation, Conversation.id == newest)
         .where(Device.id.in_(device_keys))
     )
+
+
+def written_before(connection: Connection, batch: Sequence[Entry]) -> dict[str, str]:
+    """Conversations by session_id that an earlier attempt at this batch has written: a session whose conversation has
+    gone on since then is found by what it said, or by the row it made."""
+    keys = {
+        entry.key: rows.name(entry.what.session_id)
+        for entry in batch
+        if isinstance(entry.what, SessionOpened | TurnEnded)
+    }
+    made = connection.scalars(select(Conversation.id).where(Conversation.id.in_(keys)))
+    said = connection.execute(select(Turn.id, Turn.conversation_id).where(Turn.id.in_(keys)))
+    return {keys[key]: key for key in made} | {keys[turn.id]: turn.conversation_id for turn in said}
 
 
 @dataclass(slots=True)
