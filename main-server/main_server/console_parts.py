@@ -13,7 +13,6 @@ from main_server.api.live import LiveEvents, WhoseDevice
 from main_server.api.parts import ApiParts
 from main_server.casting.company import Company
 from main_server.casting.trials import Trials
-from main_server.casting.voice_lists import VoiceLists
 from main_server.conversation.ports import CloseReason
 from main_server.device.hub import DeviceHub
 from main_server.network import networks
@@ -40,7 +39,6 @@ def api_parts(
     company: Company,
     recordings: Recordings,
     trials: Trials,
-    voices: VoiceLists,
     tickets: TalkTickets,
 ) -> ApiParts:
     return ApiParts(
@@ -54,8 +52,8 @@ def api_parts(
         hang_up=_hang_up(hub),
         changed=company.changed,
         try_provider=trials.run,
-        voices_of=voices.of_provider,
-        house_voices=voices.of_house,
+        hear_voice=trials.hear,
+        voices_of=trials.voices,
         tickets=tickets,
         proxies=TrustedProxies(networks(settings.trusted_proxies)),
         public_host=urlsplit(settings.public_url or "").netloc,

@@ -26,7 +26,6 @@ from main_server.casting.company import Company, HouseEngines, VoiceAt
 from main_server.casting.making import EngineMaker, LocalEngines
 from main_server.casting.pool import EnginePool
 from main_server.casting.trials import Trials
-from main_server.casting.voice_lists import VoiceLists
 from main_server.claim_desk import StoreClaimDesk
 from main_server.console_parts import api_parts, live_events, whose_device
 from main_server.conversation.draft import MOST_UNDER_WAY, DraftRoom
@@ -95,6 +94,7 @@ async def build(settings: Settings) -> House:
     )
     cache = OpusCache(SPEECH_CACHE_BYTES)
     company = Company(database, house, pool, local, _voices(cache), opener(seal))
+    trials = Trials(maker, spare_voice, voice.engine)
     reception = Reception(
         settings=settings,
         hearing=hearing,
@@ -122,18 +122,7 @@ async def build(settings: Settings) -> House:
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
-        api=api_parts(
-            settings,
-            database,
-            live,
-            hub,
-            seal,
-            company,
-            recordings,
-            Trials(maker, spare_voice),
-            VoiceLists(database, maker, voice.engine, opener(seal)),
-            tickets,
-        ),
+        api=api_parts(settings, database, live, hub, seal, company, recordings, trials, tickets),
         recordings=recordings,
         company=company,
         hearing=hearing,

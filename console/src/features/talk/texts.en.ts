@@ -14,7 +14,7 @@ const en: Translation<typeof zh> = {
     failed: 'Not connected',
   },
   hold: 'Hold to talk',
-  holdHint: 'Hold while you talk, let go to send. The space bar does it, too.',
+  holdHint: 'Hold while you talk. The space bar does it, too.',
   release: 'Let go to send',
   listening: 'Listening. Speak over it at any time.',
   handsFree: 'Hands-free',

@@ -11,7 +11,7 @@ const zh = {
     failed: '没有连上',
   },
   hold: '按住说话',
-  holdHint: '按住说话，松开发送。也可以按住空格键。',
+  holdHint: '按住时说话，松开就发送。空格键也行。',
   release: '松开发送',
   listening: '正在听，随时可以打断它',
   handsFree: '免按键',
