@@ -15,7 +15,7 @@ setup: ## Make .venv and install what `make run` needs (seconds when nothing cha
 
 run: setup ## Start everything on this machine: console, OTA, toys
 	@sh scripts/console.sh if-possible
-	@exec env ZHIYIN_HOST=$${ZHIYIN_HOST:-0.0.0.0} $(BIN)/zhiyin serve
+	@grep -qs '^ZHIYIN_HOST=.' .env || export ZHIYIN_HOST=$${ZHIYIN_HOST:-0.0.0.0}; exec $(BIN)/zhiyin serve
 
 console: setup ## Build the web console into console/dist (nothing to do when its sources are as they were)
 	@sh scripts/console.sh build
@@ -33,7 +33,7 @@ screenshots: ## Photograph every page of the console into docs/images/console
 
 test: ## Install what tests need (no torch) and run them all
 	@PYTHON=$(PYTHON) sh scripts/setup.sh test
-	@sh scripts/console.sh build
+	@sh scripts/console.sh for-tests
 	@sh scripts/test.sh
 
 check: ## Lint, format, types

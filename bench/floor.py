@@ -9,11 +9,11 @@ from time import process_time
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_server.voice_activity import CONTEXT_SAMPLES, SileroModel
+from asr_server.voice_activity import Memory, SileroModel
 from asr_server.voicing import WINDOW_SAMPLES
 from bench.stubs import SPEECH_RATE_HZ, VOWEL
 from bench.utterance import Utterance
-from contracts.audio import HEARING_RATE_HZ
+from contracts.audio import BYTES_PER_SAMPLE, HEARING_RATE_HZ
 from contracts.errors import EngineUnavailable
 from sound.opus import OpusDecoder, OpusEncoder
 
@@ -72,15 +72,13 @@ def _silero_ms(spoken: Utterance) -> float | None:
         model = SileroModel()
     except EngineUnavailable:
         return None
-    samples = np.frombuffer(spoken.pcm.data, "<i2").astype(np.float32) / np.float32(32768)
-    return _best_ms(lambda: _listen(model, samples), len(spoken.packets))
+    count = len(spoken.pcm.data) // BYTES_PER_SAMPLE // WINDOW_SAMPLES
+    windows = np.frombuffer(spoken.pcm.data, "<i2", count * WINDOW_SAMPLES).reshape(count, WINDOW_SAMPLES)
+    return _best_ms(lambda: _listen(model, windows), len(spoken.packets))
 
 
-def _listen(model: SileroModel, samples: NDArray[np.float32]) -> None:
+def _listen(model: SileroModel, windows: NDArray[np.int16]) -> None:
     """All windows of the sound, two per call as a 60 ms packet gives them."""
-    hidden = cell = np.zeros((1, 1, 128), np.float32)
-    padded = np.concatenate([np.zeros(CONTEXT_SAMPLES, np.float32), samples])
-    step = CONTEXT_SAMPLES + WINDOW_SAMPLES
-    windows = np.stack([padded[begin : begin + step] for begin in range(0, len(padded) - step + 1, WINDOW_SAMPLES)])
+    memory = Memory()
     for begin in range(0, len(windows), 2):
-        _, hidden, cell = model.run(windows[begin : begin + 2], hidden, cell)
+        model.run(windows[begin : begin + 2], memory)

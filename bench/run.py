@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
 import socket
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -19,6 +17,7 @@ import httpx
 from bench import floor, homes, report
 from bench.processes import Child, ProcessDied, core_plan
 from bench.report import ENDPOINTING_MS, Round
+from bench.scrape import scrape
 from bench.utterance import Utterance, first_half_s, utterance
 from contracts.errors import ZhiyinError
 
@@ -59,7 +58,7 @@ class Bench:
             for url in self._homes.ready_urls:
                 await self._until_ready(url, self._homes.check)
             self.server = await self._start_service("server", SERVER, self._environment(engines))
-            await self._until_ready(f"http://127.0.0.1:{self.port}/ready", self.server.check)
+            await self._until_ready(f"{self._http}/ready", self.server.check)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -72,6 +71,10 @@ class Bench:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/xiaozhi/v1/"
 
+    @property
+    def _http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     async def first_turns_ms(self) -> list[float]:
         """Voice to sound of the first turns of the fresh server."""
         async with self._load("--first-turns", "3") as load:
@@ -82,25 +85,20 @@ class Bench:
 
     async def round(self, devices: int, *more: str) -> Round:
         """Lets so many toys talk for the window and reads what the server spent in it; `more` goes to the load."""
-        drafts = await self._drafts()
+        before = await scrape(self._http)
         async with self._load("--devices", str(devices), "--seconds", str(self._args.seconds), *more) as load:
             await self._expect(load, "measuring", LOAD_START_TIMEOUT_S)
+            window_began = await scrape(self._http)
             began_s, homes_began_s = self.server.cpu_s(), self._homes.cpu_s()
             await self._expect(load, "measured", self._args.seconds + LOAD_END_TIMEOUT_S)
             spent_s, rss_bytes = self.server.cpu_s() - began_s, self.server.rss_bytes()
             homes_spent_s = {name: spent - homes_began_s[name] for name, spent in self._homes.cpu_s().items()}
+            late_ms = (await scrape(self._http)).since(window_began).late_ms(99)
             figures = json.loads(await load.line(LOAD_END_TIMEOUT_S))
         self.server.check()
         await asyncio.sleep(SETTLE_S)
-        return Round(devices, figures, spent_s, rss_bytes, (await self._drafts()) - drafts, homes_spent_s)
-
-    async def _drafts(self) -> Counter[str]:
-        """What became of the drafts since the server began, and under "wasted" the tokens of those thrown away."""
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            page = (await client.get(f"http://127.0.0.1:{self.port}/metrics")).text
-        drafts = Counter({name: int(float(count)) for name, count in _DRAFTS.findall(page)})
-        drafts["wasted"] = sum(int(float(count)) for count in _WASTED.findall(page))
-        return drafts
+        drafts = (await scrape(self._http)).since(before).drafts
+        return Round(devices, figures, spent_s, rss_bytes, late_ms, drafts, homes_spent_s)
 
     async def _expect(self, load: Child, wanted: str, timeout_s: float) -> None:
         line = await load.line(timeout_s)
@@ -226,10 +224,6 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-_DRAFTS = re.compile(r'^zhiyin_drafts_total\{result="(\w+)"\} (\S+)$', re.MULTILINE)
-_WASTED = re.compile(r'^zhiyin_draft_wasted_tokens_total\{kind="\w+"\} (\S+)$', re.MULTILINE)
 
 
 def _counts(text: str) -> tuple[int, ...]:

@@ -43,8 +43,23 @@ ALLOWED: dict[str, set[str]] = {
     "main_server.brain": {"main_server.conversation", "contracts", "sound", "engine_http"},
     "main_server.memory": {"main_server.conversation", "contracts"},
     "main_server.failover": {"main_server.conversation", "contracts"},
+    "main_server.forms": set(),
+    "main_server.casting": {
+        "main_server.conversation",
+        "main_server.brain",
+        "main_server.failover",
+        "main_server.store",
+        "main_server.forms",
+        "contracts",
+        "sound",
+        "engine_http",
+        "engine_choice",
+        "asr_worker",
+        "tts_server",
+    },
     "main_server.store": {"contracts"},
-    "main_server.api": {"main_server.store", "contracts", "serving"},
+    "main_server.recordings": {"main_server.conversation", "main_server.store", "contracts", "sound"},
+    "main_server.api": {"main_server.store", "main_server.forms", "contracts", "serving"},
 }
 HEAVY = {"torch", "funasr", "modelscope", "cosyvoice", "pocketsphinx", "espeakng_loader", "sherpa_onnx"}
 PURE_OUTSIDE = {"contracts": {"pydantic"}, "main_server.conversation": set()}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from main_server.settings import EVERY_PROGRAMS, PREFIX
+from main_server.settings import EVERY_PROGRAMS, PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -172,3 +172,11 @@ def test_only_main_server_sees_what_it_keeps() -> None:
     assert [name for name, service in OURS.items() if any(m.startswith("data:") for m in service["volumes"])] == [
         "main-server"
     ]
+
+
+def test_a_toy_inside_the_container_is_the_owners_as_on_any_machine() -> None:
+    """`docker compose exec main-server zhiyin toy say`: the same user, the same folder, loopback."""
+    shared, own = stages("main-server")[-2:]
+    assert "ZHIYIN_DATA_DIR=/data" in shared and "USER 10001" in shared
+    assert "USER" not in own and "data:/data" in OURS["main-server"]["volumes"]
+    assert "ZHIYIN_HOST=0.0.0.0" in own and Settings.model_fields["claim"].default == "code"

@@ -7,6 +7,7 @@ for 60 ms packets (docs/performance.md). The `half` file differs by up to 0.4 in
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
@@ -20,13 +21,15 @@ from contracts.errors import EngineUnavailable
 CONTEXT_SAMPLES = 64
 
 _WEIGHTS = "silero_vad_16k_sequence.onnx"
-_STATE_SHAPE = (1, 1, 128)
+_STATE_SHAPE = (2, 1, 1, 128)  # hidden and cell
 _FULL_SCALE = np.float32(1 / 32768)
 _QUIET_PEAK = 8  # of 32768, -72 dBFS: far below any microphone's own noise, so only muted or DTX sound
 _QUIET_PROBABILITY = 0.1
 _SETTLING_WINDOWS = 6
+_MOST_IN_A_PACKET = 4
 
 Floats = NDArray[np.float32]
+Samples = NDArray[np.int16]
 
 
 class SileroModel:
@@ -46,11 +49,61 @@ class SileroModel:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions share no nearer public base
             raise EngineUnavailable(f"Silero's weights at {path} cannot be loaded: {error}", engine="silero") from error
+        self._free: list[list[_Binding]] = [[] for _ in range(_MOST_IN_A_PACKET + 1)]
 
-    def run(self, windows: Floats, hidden: Floats, cell: Floats) -> tuple[Floats, Floats, Floats]:
-        """Probabilities [n] of `windows` [n, 64 + 512] in order, and the state [1, 1, 128] twice after them."""
-        probabilities, hidden, cell = self._session.run(None, {"input": windows, "h": hidden, "c": cell})
-        return probabilities, hidden, cell
+    def run(self, samples: Samples, memory: Memory) -> list[float]:
+        """Probabilities of windows [n, 512] that follow in order upon those that `memory` is of; it goes on from here.
+
+        Any thread may call it, with a memory of its own.
+        """
+        count = len(samples)
+        if count > _MOST_IN_A_PACKET:
+            return _Binding(self._session, count).run(samples, memory)
+        free = self._free[count]  # without the one that another thread uses just now
+        binding = free.pop() if free else _Binding(self._session, count)
+        probabilities = binding.run(samples, memory)
+        free.append(binding)
+        return probabilities
+
+
+@dataclass(slots=True, eq=False)
+class Memory:
+    """What a stream of sound leaves behind for its next window: its last samples, and the network's state."""
+
+    context: Floats = field(default_factory=lambda: np.zeros(CONTEXT_SAMPLES, np.float32))
+    state: Floats = field(default_factory=lambda: np.zeros(_STATE_SHAPE, np.float32))
+
+
+class _Binding:
+    """Arrays that stay: new ones for each call cost onnxruntime a tenth of its work on a packet, and numpy as much."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, count: int) -> None:
+        self._session = session
+        windows: Floats = np.zeros((count, CONTEXT_SAMPLES + WINDOW_SAMPLES), np.float32)
+        self._sound = windows[:, CONTEXT_SAMPLES:]
+        self._context = windows[0, :CONTEXT_SAMPLES]
+        self._later_contexts = windows[1:, :CONTEXT_SAMPLES]
+        self._earlier_ends = windows[:-1, WINDOW_SAMPLES:]
+        self._end = windows[-1, WINDOW_SAMPLES:]
+        self._before: Floats = np.zeros(_STATE_SHAPE, np.float32)
+        self._after: Floats = np.zeros(_STATE_SHAPE, np.float32)
+        self._probabilities: Floats = np.zeros(count, np.float32)
+        self._bound = session.io_binding()
+        for name, array in (("input", windows), ("h", self._before[0]), ("c", self._before[1])):
+            self._bound.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        for name, array in (("speech_probs", self._probabilities), ("hn", self._after[0]), ("cn", self._after[1])):
+            self._bound.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+
+    def run(self, samples: Samples, memory: Memory) -> list[float]:
+        np.multiply(samples, _FULL_SCALE, out=self._sound)
+        self._context[:] = memory.context
+        self._later_contexts[:] = self._earlier_ends
+        self._before[:] = memory.state
+        self._session.run_with_iobinding(self._bound)
+        memory.context = self._end.copy()
+        memory.state = self._after.copy()
+        probabilities: list[float] = self._probabilities.tolist()
+        return probabilities
 
 
 class VoiceActivity:
@@ -69,9 +122,7 @@ class VoiceActivity:
 
     def reset(self) -> None:
         """Forget all sound; the next sample begins the first window."""
-        self._hidden: Floats = np.zeros(_STATE_SHAPE, np.float32)
-        self._cell: Floats = np.zeros(_STATE_SHAPE, np.float32)
-        self._context: Floats = np.zeros(CONTEXT_SAMPLES, np.float32)
+        self._memory = Memory()
         self._rest = b""
         self._settled = 0
         self._last = 0.0
@@ -85,30 +136,18 @@ class VoiceActivity:
         if count == 0:
             return []
         samples = np.frombuffer(sound, "<i2", count * WINDOW_SAMPLES).reshape(count, WINDOW_SAMPLES)
-        quiet = int(samples.max()) <= _QUIET_PEAK and int(samples.min()) >= -_QUIET_PEAK
-        if quiet and self._settled >= _SETTLING_WINDOWS:
-            self._context = samples[-1, -CONTEXT_SAMPLES:] * _FULL_SCALE
+        if self._settled >= _SETTLING_WINDOWS and _is_quiet(samples):
+            self._memory.context = samples[-1, -CONTEXT_SAMPLES:] * _FULL_SCALE
             return [self._last] * count
-        probabilities = self._run(samples)
-        self._settle(quiet, probabilities)
+        probabilities = self._model.run(samples, self._memory)
+        self._last = probabilities[-1]
+        settling = max(probabilities) < _QUIET_PROBABILITY and _is_quiet(samples)
+        self._settled = self._settled + count if settling else 0
         return probabilities
 
-    def _run(self, samples: NDArray[np.int16]) -> list[float]:
-        windows = np.empty((len(samples), CONTEXT_SAMPLES + WINDOW_SAMPLES), np.float32)
-        np.multiply(samples, _FULL_SCALE, out=windows[:, CONTEXT_SAMPLES:])
-        windows[0, :CONTEXT_SAMPLES] = self._context
-        windows[1:, :CONTEXT_SAMPLES] = windows[:-1, WINDOW_SAMPLES:]
-        self._context = windows[-1, WINDOW_SAMPLES:].copy()
-        probabilities, self._hidden, self._cell = self._model.run(windows, self._hidden, self._cell)
-        result: list[float] = probabilities.tolist()
-        return result
 
-    def _settle(self, quiet: bool, probabilities: list[float]) -> None:
-        self._last = probabilities[-1]
-        if quiet and max(probabilities) < _QUIET_PROBABILITY:
-            self._settled += len(probabilities)
-        else:
-            self._settled = 0
+def _is_quiet(samples: Samples) -> bool:
+    return bool(samples.max() <= _QUIET_PEAK and samples.min() >= -_QUIET_PEAK)
 
 
 def silero_weights() -> Path:

@@ -1,7 +1,7 @@
 """What happens in a session, as one stream of timed events. Database, metrics, logs and monitor only listen to it.
 
 `at_s` is the event loop's monotonic clock; what is stored has UTC time too (`opened_at`, `started_at`). Text that
-people said is carried by `TurnEnded` alone and is never logged.
+people said is carried by `TurnEnded` and `ConversationSummarised` alone and is never logged.
 """
 
 from __future__ import annotations
@@ -142,10 +142,27 @@ class TurnEnded(SessionEvent):
     voice: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    role_id: str = ""  # the role that answered, "" = the house's own
+    cost: float | None = None  # of the tokens, in `currency` (ISO 4217); None = no price, or no count, is known
+    currency: str = ""
     tools: tuple[str, ...] = ()
     timings: TurnTimings = field(default_factory=TurnTimings)
 
 
-Event = SessionOpened | SessionClosed | StageReached | DraftEnded | TurnEnded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationSummarised(SessionEvent):
+    """The oldest turns have left the model's window: `summary` tells of all turns of the conversation through this one.
+
+    "" where the role's words are not to be kept.
+    """
+
+    turn_id: str
+    summary: str
+    model: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+Event = SessionOpened | SessionClosed | StageReached | DraftEnded | TurnEnded | ConversationSummarised
 EventSink = Callable[[Event], None]
 """A listener: called on the event loop, must not block and must not raise."""

@@ -172,6 +172,10 @@ Deliver = Callable[[HearingEvent], None]
 class HearingSession(Protocol):
     """The ears of one session. Commands return at once; they are carried out in order."""
 
+    @property
+    def sample(self) -> int:
+        """How many samples were counted since `open`: the offset of the next one, in whose terms events tell."""
+
     def listen(self, mode: ListenMode) -> None:
         """Begin to listen (again): state of an unfinished utterance is dropped, the decoder starts afresh."""
 

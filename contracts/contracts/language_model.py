@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+OFFLINE = "offline"
+"""Name of the brain that needs no model: it answers set sentences and can write nothing of its own."""
+
 
 class Author(StrEnum):
     """Who wrote a message (the roles of the OpenAI chat format; "role" means character in Zhiyin)."""

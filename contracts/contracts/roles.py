@@ -21,5 +21,12 @@ class RecordingPolicy(StrEnum):
     AUDIO = "audio"  # words, and the sound of both sides
 
 
+class ReplacementKind(StrEnum):
+    """Where words are replaced. The store keeps `{"kind": ..., "from": ..., "to": ...}` in a role's `replacements`."""
+
+    HEARD = "heard"  # what the recogniser writes, and what is meant
+    SPOKEN = "spoken"  # what is written, and how it is said
+
+
 DEFAULT_MEMORY = MemoryPolicy.FULL
 DEFAULT_RECORDING = RecordingPolicy.TEXT

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import aiohttp
 
 from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineTimeout, EngineUnavailable
+from engine_http.guard import refused
+from engine_http.knobs import Knobs
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """`server` ("speech server" or the like) is at `where` (host:port); `setting` holds its address.
+    """`server` ("speech server" or the like) is at `where` (host:port); `knobs` are what its owner may turn.
 
     `check` is what to look at when it does not like a request.
     """
@@ -24,7 +26,7 @@ class Failures:
     engine: str
     server: str
     where: str
-    setting: str
+    knobs: Knobs
     check: str
 
     @contextmanager
@@ -34,7 +36,8 @@ class Failures:
             yield
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise EngineUnavailable(
-                f"No {self.server} can be reached at {self.where}. Is it running, and is {self.setting} right?",
+                f"No {self.server} can be reached at {self.where}. "
+                + (refused(error) or f"Is it running, and is {self.knobs.address} right?"),
                 engine=self.engine,
             ) from error
         except TimeoutError as error:
@@ -50,12 +53,11 @@ class Failures:
         """What a status other than 200 means. `reason` is a short code: more of a body may repeat key or words."""
         said = f"The {self.server} at {self.where} answered {status}" + (f" ({reason})" if reason else "")
         if status in (401, 403):
-            keys = f"{self.setting}_KEY, or ZHIYIN_INTERNAL_TOKEN where it is a service of ours"
-            return EngineUnavailable(f"{said}: it refuses the key; check {keys}.", engine=self.engine)
+            return EngineUnavailable(f"{said}: it refuses the key; check {self.knobs.key}.", engine=self.engine)
         if status in (429, 503):
             return EngineBusy(f"{said}: it is full, or the account's limit is reached.", engine=self.engine)
         if 300 <= status < 400:
-            return EngineFailed(f"{said}, a redirect: set {self.setting} to where it points.", engine=self.engine)
+            return EngineFailed(f"{said}, a redirect: set {self.knobs.address} to where it points.", engine=self.engine)
         if 400 <= status < 500:
             return EngineFailed(f"{said}: check its {self.check}.", engine=self.engine)
         return EngineFailed(f"{said}: it has a fault of its own.", engine=self.engine)

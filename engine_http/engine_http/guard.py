@@ -58,13 +58,24 @@ class AddressGuard:
         return made
 
 
+def guarded(*, private: bool) -> dict[str, Any]:
+    """What a connector is made with (aiohttp.TCPConnector), so that all it connects to has passed an AddressGuard."""
+    return {"socket_factory": AddressGuard(private=private)}
+
+
+def refused(error: BaseException) -> str:
+    """The guard's sentence, where it is why a connection failed; else "". It does not tell what a name resolved to."""
+    cause = getattr(error, "os_error", error)
+    return str(cause.strerror) if isinstance(cause, AddressRefused) else ""
+
+
 def check(host: str, *, private: bool) -> None:
     """Raises AddressRefused unless the IP address `host` may be connected to."""
     real = _real(ipaddress.ip_address(host.partition("%")[0]))
     if any(real.version == network.version and real in network for network in NEVER):
-        raise AddressRefused(f"{real} is not an address of any engine.")
+        raise AddressRefused("It is not an address of any engine.")
     if not private and not real.is_global:
-        raise AddressRefused(f"{real} lies in a private network, which only an owner of this server may reach.")
+        raise AddressRefused("It lies in a private network, which only an owner of this server may reach.")
 
 
 def _real(address: Address) -> Address:

@@ -69,6 +69,11 @@ class RemoteSession:
         self._failures = 0
         self._giving_up: asyncio.TimerHandle | None = None
 
+    @property
+    def sample(self) -> int:
+        """The offset of the next sample: we count, the server goes by it."""
+        return self._open.end if self._open is not None else self._sample
+
     # Commands
 
     def listen(self, mode: ListenMode) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from contracts.errors import ZhiyinError
@@ -23,7 +25,7 @@ class Program:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one of PROGRAMS, or what `zhiyin models`, `account`, `secrets`, `toy` do; returns the exit status."""
+    """Runs one of PROGRAMS, or what `models`, `account`, `device`, `secrets`, `toy` do; returns the exit status."""
     parser = argparse.ArgumentParser(prog="zhiyin", description="Zhiyin 知音: a voice backend for your own toys")
     parser.add_argument("--version", action="version", version=version("zhiyin"))
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -35,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     if "account" in (arguments or sys.argv[1:])[:1]:
         return _account(parser, commands, arguments)
     commands.add_parser("account", help="look after accounts from the machine itself", add_help=False)
+    if "device" in (arguments or sys.argv[1:])[:1]:
+        return _device(parser, commands, arguments)
+    commands.add_parser("device", help="claim and list devices from the machine itself", add_help=False)
     if "secrets" in (arguments or sys.argv[1:])[:1]:
         return _secrets(parser, commands, arguments)
     commands.add_parser("secrets", help="change the keys that seal secrets in the database", add_help=False)
@@ -75,6 +80,12 @@ def _settings() -> Any:
     return load_settings()
 
 
+def _serving_settings() -> Any:
+    from main_server.settings import load_serving_settings
+
+    return load_serving_settings()
+
+
 def _main_server(settings: Any) -> None:
     from main_server.app import run
     from main_server.model_files import offer_models
@@ -108,7 +119,7 @@ def _tts_server(settings: Any) -> None:
 
 
 PROGRAMS = {
-    "serve": Program("migrate the database and serve devices, OTA and console", _settings, _main_server),
+    "serve": Program("migrate the database and serve devices, OTA and console", _serving_settings, _main_server),
     "asr-server": Program("the ears as a program of their own (ZHIYIN_HEARING_URL)", _settings, _asr_server),
     "asr-worker": Program("the recogniser as a program of its own (ZHIYIN_FABRIC_URL)", _settings, _asr_worker),
     "tts-server": Program(
@@ -128,7 +139,15 @@ def _toy(
     from toy.cli import add_toy_command, run  # a toy needs none of the server, nor the server a toy
 
     add_toy_command(commands)
-    return run(parser.parse_args(arguments))
+    return run(parser.parse_args(arguments), _data_dir)
+
+
+def _data_dir() -> Path:
+    """Where a server that is started in this folder keeps what it keeps."""
+    try:
+        return Path(_settings().data_dir)
+    except ZhiyinError:  # that is the server's to complain about
+        return Path(os.environ.get("ZHIYIN_DATA_DIR") or "data")
 
 
 def _models(
@@ -157,6 +176,17 @@ def _account(
     from main_server.account_command import add_account_command, run
 
     add_account_command(commands)
+    return _do(run, parser.parse_args(arguments))
+
+
+def _device(
+    parser: argparse.ArgumentParser,
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    arguments: list[str] | None,
+) -> int:
+    from main_server.device_command import add_device_command, run
+
+    add_device_command(commands)
     return _do(run, parser.parse_args(arguments))
 
 

@@ -115,12 +115,7 @@ def banner(house: House, port: int, secure: SecurePort, founding: str = "") -> s
     rows["data"] = str(settings.data_dir.resolve())
     if founding:
         rows["first owner"] = f"{_base_url(settings, port)}/register?invitation={founding}"
-    lines = [f"Zhiyin 知音 {version('zhiyin')}", *(f"  {name:<12} {what}" for name, what in rows.items())]
-    if settings.claim == "open" and not is_loopback(settings.host):
-        lines.append(
-            "  WARNING      anyone who reaches this port may talk (ZHIYIN_CLAIM=open): keep it in your network"
-        )
-    return "\n".join(lines)
+    return "\n".join([f"Zhiyin 知音 {version('zhiyin')}", *(f"  {name:<12} {what}" for name, what in rows.items())])
 
 
 def about(house: House, port: int, secure_port: int = 0) -> About:

@@ -11,10 +11,12 @@ from main_server.api.access.origin import TrustedProxies
 from main_server.api.access.tickets import TalkTickets
 from main_server.api.live import LiveEvents, WhoseDevice
 from main_server.api.parts import ApiParts
+from main_server.casting.company import Company
+from main_server.casting.trials import Trials
 from main_server.conversation.ports import CloseReason
 from main_server.device.hub import DeviceHub
 from main_server.network import networks
-from main_server.secret_keys import secret_keys
+from main_server.recordings_house import Recordings
 from main_server.settings import Settings
 from main_server.store.devices import Devices
 from main_server.store.engine import Database
@@ -29,16 +31,29 @@ def live_events(database: Database) -> LiveEvents:
 
 
 def api_parts(
-    settings: Settings, database: Database, live: LiveEvents, hub: DeviceHub, tickets: TalkTickets
+    settings: Settings,
+    database: Database,
+    live: LiveEvents,
+    hub: DeviceHub,
+    seal: Seal,
+    company: Company,
+    recordings: Recordings,
+    trials: Trials,
+    tickets: TalkTickets,
 ) -> ApiParts:
-    """Raises ZhiyinError when the key of secrets cannot be read."""
     return ApiParts(
         database=database,
         live=live,
-        seal=Seal(secret_keys(settings)),
+        audio=recordings.files,
+        erase_soon=recordings.caretaker.soon,
+        seal=seal,
         version=version("zhiyin"),
         online=lambda device_id: hub.switchboard.find(device_id) is not None,
         hang_up=_hang_up(hub),
+        changed=company.changed,
+        try_provider=trials.run,
+        hear_voice=trials.hear,
+        voices_of=trials.voices,
         tickets=tickets,
         proxies=TrustedProxies(networks(settings.trusted_proxies)),
         public_host=urlsplit(settings.public_url or "").netloc,

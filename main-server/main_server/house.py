@@ -17,14 +17,18 @@ from contracts.transcription import Transcriber
 from hearing_client.hearing import RemoteHearing
 from main_server import engines
 from main_server.api.parts import ApiParts
+from main_server.casting.company import Company
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import DraftRoom
 from main_server.conversation.phrases import set_phrases
+from main_server.conversation.summarising import SummaryRoom
 from main_server.device.claim import ClaimDesk
 from main_server.device.hub import DeviceHub
 from main_server.device.speech import OpusVoice
 from main_server.loop_lag import watch_loop_lag
+from main_server.memory.keeper import Keeper
 from main_server.metrics import Metrics
+from main_server.recordings_house import Recordings
 from main_server.settings import Settings
 from main_server.store.engine import Database
 from main_server.store.recorder import Recorder
@@ -49,6 +53,7 @@ class House:
     metrics: Metrics
     readiness: Readiness
     api: ApiParts
+    recordings: Recordings
     hearing: Hearing
     hub: DeviceHub
     desk: ClaimDesk | None
@@ -57,7 +62,10 @@ class House:
     voice: engines.Chosen[Synthesizer]
     spare_voice: Synthesizer
     draft_room: DraftRoom
+    summary_room: SummaryRoom
+    keeper: Keeper
     set_voice: OpusVoice
+    company: Company
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _cold: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
@@ -73,7 +81,9 @@ class House:
     async def open(self) -> None:
         """Warms what the first talk would otherwise wait for; what cannot be had is a sentence in /ready."""
         await self.recorder.start()
+        await self.recordings.open()
         self.api.live.start()
+        self.company.start()
         self._tasks.append(asyncio.create_task(watch_loop_lag(self._observe_lag), name="loop lag"))
         self._cold = {
             "recogniser": self.recogniser.engine.warm,
@@ -84,6 +94,7 @@ class House:
         await self._warm_the_cold()
         self._tasks.append(asyncio.create_task(self._keep_warming(), name="warming"))
         self._tasks.append(asyncio.create_task(self._make_set_phrases(), name="set phrases"))
+        self._tasks.append(asyncio.create_task(self.keeper.run(), name="keeper"))
 
     async def close(self) -> None:
         """Writes what waits and lets every engine go."""
@@ -93,6 +104,8 @@ class House:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.api.live.close()
         self.api.passwords.close()
+        await self.recordings.close()
+        await self.company.close()
         await self.recorder.drain(DRAIN_S)
         await self.recorder.close()
         owned = (self.recogniser.engine, self.model.engine, self.voice.engine, self.spare_voice)
@@ -107,6 +120,7 @@ class House:
     def _observe_lag(self, lag_s: float) -> None:
         self.metrics.observe_lag(lag_s)
         self.draft_room.observe_lag(lag_s)
+        self.summary_room.observe_lag(lag_s)
 
     async def _keep_warming(self) -> None:
         """An engine that was not there at start may be there now."""

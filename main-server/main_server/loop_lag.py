@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-EVERY_S = 0.25
+EVERY_S = 0.1
 
 
 async def watch_loop_lag(observe: Callable[[float], None], *, every_s: float = EVERY_S) -> None:

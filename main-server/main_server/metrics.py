@@ -14,9 +14,11 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from contracts.events import (
+    ConversationSummarised,
     DraftEnded,
     DraftResult,
     Event,
+    Outcome,
     SessionClosed,
     SessionOpened,
     Stage,
@@ -27,7 +29,7 @@ from contracts.events import (
 
 STAGE_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 INTERRUPTION_BUCKETS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.8, 1.0)
-LAG_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+LAG_BUCKETS_S = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 STAGES: dict[str, Callable[[TurnTimings], float | None]] = {
     "silence": lambda timings: timings.silence_ms,
@@ -100,7 +102,7 @@ class Metrics:
         self._lag_now = self._gauge("zhiyin_event_loop_lag_seconds", "How late the event loop was the last time.")
         self._lags = Histogram(
             "zhiyin_event_loop_delay_seconds",
-            "How late the event loop was, asked four times a second.",
+            "How late the event loop was, asked ten times a second.",
             buckets=LAG_BUCKETS_S,
             registry=self.registry,
         )
@@ -128,6 +130,8 @@ class Metrics:
                 self._turn_ended(event)
             case DraftEnded():
                 self._draft_ended(event)
+            case ConversationSummarised():
+                self._count_tokens(event)
             case SessionOpened():
                 self._open.add(event.session_id)
                 self._opened.labels(self._label["transport"](event.transport)).inc()
@@ -174,14 +178,17 @@ class Metrics:
         blamed = self._blamed.pop(event.session_id, "")
         error_code = self._label["error_code"](event.error_code)
         self._turns.labels(event.outcome, error_code, self._label["trigger"](event.trigger)).inc()
-        if event.error_code:
+        if event.error_code and event.outcome is Outcome.FAILED:
             self._failures.labels(self._label["engine"](blamed), error_code).inc()
-        self._tokens.labels("prompt").inc(event.prompt_tokens)
-        self._tokens.labels("completion").inc(event.completion_tokens)
+        self._count_tokens(event)
         for stage, timing in self._by_stage:
             taken_ms = timing(event.timings)
             if taken_ms is not None:
                 stage.observe(max(0.0, taken_ms) / 1000)
+
+    def _count_tokens(self, event: TurnEnded | ConversationSummarised) -> None:
+        self._tokens.labels("prompt").inc(event.prompt_tokens)
+        self._tokens.labels("completion").inc(event.completion_tokens)
 
     def _draft_ended(self, event: DraftEnded) -> None:
         self._drafts.labels(event.result).inc()

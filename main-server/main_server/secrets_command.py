@@ -7,6 +7,7 @@ import asyncio
 
 from main_server.secret_keys import secret_keys, write_keys
 from main_server.settings import Settings
+from main_server.store.audio.data_keys import add_data_key
 from main_server.store.engine import default_url, open_database
 from main_server.store.migrate import migrate
 from main_server.store.sealing import Seal, new_key, reseal
@@ -33,7 +34,7 @@ async def rotate(settings: Settings) -> str:
     if not settings.secret_key.get_secret_value():
         keys = [new_key(), *keys]
         write_keys(settings, keys)  # before anything is sealed with it
-    resealed = await _reseal(settings, keys)
+    resealed = await _reseal(settings, keys, new_data_key=True)
     return f"{resealed} secrets were sealed with the new key. Restart every server, then run: zhiyin secrets forget-old"
 
 
@@ -47,12 +48,15 @@ async def forget_old(settings: Settings) -> str:
     return "Only the newest key is left."
 
 
-async def _reseal(settings: Settings, keys: list[bytes]) -> int:
+async def _reseal(settings: Settings, keys: list[bytes], *, new_data_key: bool = False) -> int:
     url = settings.database_url or default_url(settings.data_dir)
     await migrate(url)
     database = open_database(url)
     try:
         async with database.writing() as session:
-            return await reseal(session, Seal(keys))
+            resealed = await reseal(session, Seal(keys))
+            if new_data_key:  # recordings are encrypted with a new key from now on, too
+                await add_data_key(session, Seal(keys))
+            return resealed
     finally:
         await database.close()

@@ -12,8 +12,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.roles import DEFAULT_RECORDING, RecordingPolicy
 from main_server.device.addresses import checked_public_url
 from main_server.network import networks
+from main_server.store.audio.address import checked_address
+from serving.access import is_loopback
 from serving.errors import SettingsError
 from serving.internal_token import TOKEN_FILE
 from tts_server.settings import TtsServerSettings
@@ -100,6 +103,11 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _audio_address(value: str) -> str:
+    checked_address(value)
+    return value
+
+
 def _networks(value: str) -> str:
     try:
         networks(value)
@@ -113,6 +121,7 @@ EngineAddress = Annotated[str, AfterValidator(_engine_addresses)]
 VoiceAddress = Annotated[str, AfterValidator(_voice_addresses)]
 ModelAddress = Annotated[str, AfterValidator(_model_addresses)]
 HearingAddress = Annotated[str, AfterValidator(_hearing_address)]
+AudioAddress = Annotated[str, AfterValidator(_audio_address)]
 FabricAddress = Annotated[str, AfterValidator(_fabric_address)]
 PublicAddress = Annotated[str, AfterValidator(_public_address)]
 
@@ -144,12 +153,20 @@ class Settings(BaseSettings):
         "", description="Reverse proxies whose word about a client's address counts; addresses or networks, by commas."
     )
     claim: Literal["open", "code"] = Field(
-        "open", description="open = any device may talk; code = only those that an account has claimed."
+        "code", description="code = only devices that an account has claimed may talk; open = any, on loopback alone."
     )
 
     secret_key: SecretStr = Field(
         SecretStr(""), description="Seals secrets in the database; empty = made in the data folder at the first start."
     )
+    recording: RecordingPolicy = Field(
+        DEFAULT_RECORDING, description="What is kept of talks where no role says so: none, text, or audio."
+    )
+    audio_url: AudioAddress = Field(
+        "file:", description="Where sound is kept: file: = in the data folder, file:/FOLDER, or s3://BUCKET/PREFIX."
+    )
+    audio_key: SecretStr = Field(SecretStr(""), description="Access key of the bucket.")
+    audio_secret: SecretStr = Field(SecretStr(""), description="Its secret.")
     hearing_url: HearingAddress = Field(
         "local:", description="Where the ears run: local: = inside main-server, or ws(s)://HOST:PORT/hearing."
     )
@@ -232,6 +249,18 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError("\n".join(_sentence(problem) for problem in error.errors())) from None
     if settings.llm_url not in (None, OFFLINE) and not settings.llm_model:
         raise SettingsError("ZHIYIN_LLM_MODEL is empty: name the model that the server at ZHIYIN_LLM_URL should use.")
+    return settings
+
+
+def load_serving_settings() -> Settings:
+    """The settings for `zhiyin serve`: who lets anybody talk must not be reached by everybody. Raises SettingsError."""
+    settings = load_settings()
+    if settings.claim == "open" and not is_loopback(settings.host):
+        raise SettingsError(
+            f"ZHIYIN_CLAIM=open lets any device talk, and ZHIYIN_HOST={settings.host} lets other machines reach the "
+            "port: leave ZHIYIN_CLAIM out, so that devices are claimed with the code they speak, or keep the "
+            "port on this machine (ZHIYIN_HOST=127.0.0.1)."
+        )
     return settings
 
 

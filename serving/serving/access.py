@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,15 +57,17 @@ def is_loopback(host: str) -> bool:
 
 
 def from_this_machine(connection: HTTPConnection) -> bool:
+    """`came_from_here` of a request."""
+    return came_from_here(connection.client.host if connection.client else "", connection.headers)
+
+
+def came_from_here(peer: str, headers: Container[str]) -> bool:
     """True when the peer of the socket is a loopback address, no proxy forwards for another, and no web page asks:
-    a page of any site, open in a browser here, could.
+    a page of any site, open in a browser here, could. `headers` finds names in any case.
 
     Holds also where a server rewrites the peer from a forwarded header: the header itself is refused.
     """
-    headers = connection.headers
-    if connection.client is None or "origin" in headers or any(name in headers for name in _FORWARDED):
-        return False
-    return _is_loopback_ip(connection.client.host)
+    return "origin" not in headers and not any(name in headers for name in _FORWARDED) and _is_loopback_ip(peer)
 
 
 def _is_loopback_ip(host: str) -> bool:

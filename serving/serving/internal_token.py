@@ -16,19 +16,23 @@ def internal_token(given: str, path: Path) -> str:
 
     Raises SettingsError when it can be neither read nor written, or is empty.
     """
-    if given:
-        return given
+    return given or kept_token(path, "internal token")
+
+
+def kept_token(path: Path, what: str) -> str:
+    """What the file at `path` holds, made now if there is none (mode 600). `what` names it in sentences.
+
+    Raises SettingsError when it can be neither read nor written, or is empty.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             _make(path)
         token = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The internal token at {path} cannot be had: {error}.") from error
+        raise SettingsError(f"The {what} at {path} cannot be had: {error}.") from error
     if not token:
-        raise SettingsError(
-            f"The internal token at {path} is empty: delete the file, and the next start makes a new one."
-        )
+        raise SettingsError(f"The {what} at {path} is empty: delete the file, and the next start makes a new one.")
     return token
 
 

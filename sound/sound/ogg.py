@@ -6,6 +6,9 @@ import struct
 import zlib
 from collections.abc import Sequence
 
+from sound.errors import OpusError
+from sound.opus import MAX_PACKET_MS, packet_duration_ms
+
 GRANULE_HZ = 48_000
 """Positions in Ogg Opus count at this rate, whatever the sound was made at."""
 
@@ -20,15 +23,16 @@ _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 class OggOpusWriter:
-    """One mono stream of Opus packets that are all `frame_ms` long. Every piece of it is whole pages.
+    """One mono stream of Opus packets that are all `frame_ms` long, or, where it is None, as long as each says of
+    itself. Every piece of it is whole pages.
 
     `sample_rate_hz` is what the sound was before it was packed; players only show it. The last packet is held back, as
     the page that ends the stream has to know that it does. A packet has at most 61 440 bytes (libopus makes 1275).
     """
 
-    def __init__(self, sample_rate_hz: int, frame_ms: int, serial: int) -> None:
+    def __init__(self, sample_rate_hz: int, frame_ms: int | None, serial: int) -> None:
         self._sample_rate_hz = sample_rate_hz
-        self._frame_granules = GRANULE_HZ * frame_ms // 1000
+        self._frame_granules = None if frame_ms is None else GRANULE_HZ * frame_ms // 1000
         self._serial = serial
         self._sequence = 0
         self._position = 0
@@ -48,7 +52,7 @@ class OggOpusWriter:
         pages = b""
         while ready:
             count = _fitting(ready)
-            self._position += count * self._frame_granules
+            self._position += self._granules(ready[:count])
             pages += self._page(ready[:count], self._position, 0)
             ready = ready[count:]
         return pages
@@ -56,8 +60,13 @@ class OggOpusWriter:
     def finish(self, duration_ms: float) -> bytes:
         """The last page. Players stop after `duration_ms`, which may be less than the packets hold, and never more."""
         length = PRE_SKIP + round(duration_ms * GRANULE_HZ / 1000)
-        whole = self._position + len(self._held) * self._frame_granules
+        whole = self._position + self._granules(self._held)
         return self._page(self._held, min(length, whole), _ENDS)
+
+    def _granules(self, packets: Sequence[bytes]) -> int:
+        if self._frame_granules is not None:
+            return len(packets) * self._frame_granules
+        return sum(round(packet_duration_ms(packet) * GRANULE_HZ / 1000) for packet in packets)
 
     def _page(self, packets: Sequence[bytes], position: int, flags: int) -> bytes:
         lacing = b"".join(_lacing(packet) for packet in packets)
@@ -65,6 +74,20 @@ class OggOpusWriter:
         self._sequence += 1
         page = header + lacing + b"".join(packets)
         return page[:_CRC_AT] + struct.pack("<I", _checksum(page)) + page[_CRC_AT + 4 :]
+
+
+def ogg_file(packets: Sequence[bytes], sample_rate_hz: int, serial: int) -> bytes:
+    """A whole file of packets of any length, as somebody else made them; what is not Opus is left out."""
+    packets = [packet for packet in packets if _is_opus(packet)]
+    writer = OggOpusWriter(sample_rate_hz, None, serial)
+    return writer.head() + writer.pages(packets) + writer.finish(float(len(packets) * MAX_PACKET_MS))
+
+
+def _is_opus(packet: bytes) -> bool:
+    try:
+        return packet_duration_ms(packet) > 0
+    except OpusError:
+        return False
 
 
 def _lacing(packet: bytes) -> bytes:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from asr_server import voice_activity
 from asr_server.endpointing import Commit, Decision, Endpointing, Started
 from asr_server.loudness import Loudness
 from asr_server.patience import Thresholds
-from asr_server.voice_activity import SileroModel, VoiceActivity
+from asr_server.voice_activity import Memory, SileroModel, VoiceActivity
 from contracts.errors import EngineUnavailable
 from contracts.hearing import ListenMode
 from fakes.spoken import Samples, at_level, noise, pcm, say, silence
@@ -85,16 +87,28 @@ def test_sessions_share_the_model_and_nothing_else(model: SileroModel) -> None:
     assert mixed == pytest.approx(alone, abs=1e-4)
 
 
+def test_a_recording_in_a_thread_of_its_own_disturbs_nobody(model: SileroModel) -> None:
+    sounds = [pcm(say("yes")), pcm(noise(1500, -20))] * 2
+
+    def heard(sound: bytes) -> list[float]:
+        activity = VoiceActivity(model)
+        return [likely for first in range(0, len(sound), 1920) for likely in activity.push(sound[first : first + 1920])]
+
+    alone = [heard(sound) for sound in sounds]
+    with ThreadPoolExecutor(len(sounds)) as threads:
+        assert list(threads.map(heard, sounds)) == alone
+
+
 def test_long_muted_silence_costs_no_model_and_delays_no_word(model: SileroModel) -> None:
     runs = 0
 
     class Counting(SileroModel):
         def __init__(self) -> None: ...
 
-        def run(self, windows: Samples, hidden: Samples, cell: Samples) -> tuple[Samples, Samples, Samples]:
+        def run(self, samples: NDArray[np.int16], memory: Memory) -> list[float]:
             nonlocal runs
-            runs += len(windows)
-            return model.run(windows, hidden, cell)
+            runs += len(samples)
+            return model.run(samples, memory)
 
     skipping = VoiceActivity(Counting())
     for _ in range(200):

@@ -100,12 +100,14 @@ def test_chinese_typed_is_answered_in_spoken_chinese(server: WholeServer, tmp_pa
     ]
 
 
-def test_a_board_that_boots_through_the_ota_address_talks(server: WholeServer) -> None:
-    [turn] = server.toy(
-        "--text", "who are you", "--ota", f"{server.url}/xiaozhi/ota/", "--device-id", "02:00:00:00:00:09"
-    )
-    assert turn["reply"]
-    assert server.rows("SELECT chip FROM devices WHERE device_id = '02:00:00:00:00:09'")
+def test_a_board_that_boots_through_the_ota_address_of_an_open_server_talks(tmp_path: Path) -> None:
+    with whole_server(tmp_path, claim="open") as server:
+        [turn] = server.toy(
+            "--text", "who are you", "--ota", f"{server.url}/xiaozhi/ota/", "--device-id", "02:00:00:00:00:09"
+        )
+        assert turn["reply"]
+        assert server.rows("SELECT chip FROM devices WHERE device_id = '02:00:00:00:00:09'")
+        assert "first owner" in server.log  # also where nobody needs an account
 
 
 def test_the_server_tells_of_itself_and_never_of_anybodys_words(server: WholeServer) -> None:

@@ -24,7 +24,7 @@ TEXTS = ("[" * 100_000, "x" * 900_000, '{"type":"' + "y" * 800_000 + '"}', '{"ty
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 async def test_memory_returns_after_floods_of_junk(tmp_path: Path) -> None:
-    with whole_server(tmp_path) as server:
+    with whole_server(tmp_path, claim="open") as server:
         await flood(server)  # the first round fills pools and caches
         before = resident_bytes(server)
         for _ in range(ROUNDS):

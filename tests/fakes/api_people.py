@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +19,7 @@ from main_server.api.application import create_api
 from main_server.api.live import LiveEvents
 from main_server.api.parts import ApiParts
 from main_server.founding import founding_secret
+from main_server.store.audio.folder import FolderFiles
 from main_server.store.devices import Devices
 from main_server.store.engine import open_database
 from main_server.store.migrate import migrate
@@ -26,9 +29,8 @@ KEY = bytes(range(32))
 PASSWORD = "correct horse"
 HOST = "http://zhiyin.test:8000"
 FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-PLENTY = {
-    kind: Limit(10_000, 60) for kind in ("name at address", "address", "name", "registration", "password", "claim")
-}
+KINDS_OF_TRIES = ("name at address", "address", "name", "registration", "password", "claim", "provider test")
+PLENTY = {kind: Limit(10_000, 60) for kind in KINDS_OF_TRIES}
 
 
 @dataclass
@@ -102,7 +104,8 @@ async def api_house(url: str, **parts: Any) -> AsyncIterator[ApiHouse]:
             return await Devices(session).owner_of(device_id)
 
     live = LiveEvents(whose)
-    defaults = {"passwords": Passwords(FAST), "attempts": Attempts(PLENTY)}
+    folder = tempfile.TemporaryDirectory(prefix="zhiyin-audio-")
+    defaults = {"audio": FolderFiles(Path(folder.name)), "passwords": Passwords(FAST), "attempts": Attempts(PLENTY)}
     made = ApiParts(database=database, live=live, seal=Seal([KEY]), version="0.0", **(defaults | parts))
     app = FastAPI()
     app.mount("/api", create_api(made))
@@ -116,3 +119,5 @@ async def api_house(url: str, **parts: Any) -> AsyncIterator[ApiHouse]:
         await live.close()
         made.passwords.close()
         await database.close()
+        await made.audio.close()
+        folder.cleanup()

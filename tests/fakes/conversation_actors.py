@@ -19,11 +19,13 @@ from contracts.hearing import (
     SpeechStarted,
     Utterance,
 )
-from contracts.language_model import Message, ModelEvent, ToolCall, ToolSpec, Words
-from main_server.conversation.cast import Cast, Engines, SameCast
+from contracts.language_model import LanguageModel, Message, ModelEvent, ToolCall, ToolSpec, Words
+from main_server.conversation.cast import Cast, Casting, Engines, SameCast
 from main_server.conversation.ports import CloseReason, DeviceTraits
+from main_server.conversation.remembering import Asked, NoMemory, Recollection, Remembering
 from main_server.conversation.role import Role
 from main_server.conversation.session import Session, SessionLimits
+from main_server.conversation.tape import NoTape, Tape
 
 
 @dataclass
@@ -258,6 +260,20 @@ class ScriptedVoice:
 
 
 @dataclass
+class Diary:
+    """Remembers what it is given, by role; each answer takes a while."""
+
+    recollections: dict[str, Recollection]
+    takes_s: float = 0.01
+    asked: list[Asked] = field(default_factory=list)
+
+    async def recall(self, asked: Asked) -> Recollection:
+        self.asked.append(asked)
+        await asyncio.sleep(self.takes_s)
+        return self.recollections[asked.role_id]
+
+
+@dataclass
 class Scene:
     """A session with all its actors, running; leave the context to end the talk."""
 
@@ -268,13 +284,23 @@ class Scene:
     ears: Ears = field(default_factory=Ears)
     role: Role = field(default_factory=Role)
     limits: SessionLimits = field(default_factory=SessionLimits)
+    tape: Tape = field(default_factory=NoTape)
+    casting: Casting | None = None
+    remembering: Remembering = field(default_factory=NoMemory)
+    small: LanguageModel | None = None
     events: list[Event] = field(default_factory=list)
     session: Session = field(init=False)
 
     async def __aenter__(self) -> Scene:
-        engines = Engines(self.model, self.voice, self.spare_voice, recogniser="scripted")
+        engines = Engines(self.model, self.voice, self.spare_voice, recogniser="scripted", small=self.small)
         self.session = Session(
-            self.toy, self.ears, SameCast(Cast(engines, self.role)), self.events.append, limits=self.limits
+            self.toy,
+            self.ears,
+            self.casting or SameCast(Cast(engines, self.role)),
+            self.events.append,
+            limits=self.limits,
+            tape=self.tape,
+            remembering=self.remembering,
         )
         self.toy.on_close = self.session.closed
         self.toy.last_sent_s = asyncio.get_running_loop().time()  # the hello was just answered

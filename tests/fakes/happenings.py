@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from contracts.events import (
+    ConversationSummarised,
     DraftEnded,
     DraftResult,
     Outcome,
@@ -47,6 +48,12 @@ def ended(session_id: str = "s1", turn_id: str = "s1-1", device_id: str = DEVICE
         "timings": TurnTimings(silence_ms=240.0, first_token_ms=110.0, total_ms=1500.0, speech_end_to_sound_ms=460.0),
     } | fields
     return TurnEnded(at_s=3.0, device_id=device_id, session_id=session_id, turn_id=turn_id, **fields)
+
+
+def summed_up(through: str, summary: str, session_id: str = "s1") -> ConversationSummarised:
+    return ConversationSummarised(
+        at_s=4.0, device_id=DEVICE_ID, session_id=session_id, turn_id=through, summary=summary, prompt_tokens=200
+    )
 
 
 def draft(result: DraftResult, won_ms: float = 0.0) -> DraftEnded:

@@ -58,7 +58,8 @@ class WholeServer:
     def toy(self, *arguments: str, expect: int = 0, timeout_s: float = 120) -> list[dict[str, Any]]:
         """`zhiyin toy say ... --json` in a process of its own; one object per turn."""
         command = [sys.executable, "-m", "main_server", "toy", "say", *arguments, "--url", self.device_url, "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
+        environment = toy_environment(self.folder)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=environment)
         assert done.returncode == expect, f"{done.stdout}\n{done.stderr}\n{self.log}"
         return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -88,6 +89,12 @@ def whole_server(folder: Path, **settings: str) -> Iterator[WholeServer]:
     finally:
         if process.poll() is None:
             server.stop()
+
+
+def toy_environment(folder: Path) -> dict[str, str]:
+    """For a toy on the machine, and of the user, of the server whose folder this is."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("ZHIYIN_")}
+    return others | {"ZHIYIN_DATA_DIR": str(folder / "data"), "XDG_STATE_HOME": str(folder / "state")}
 
 
 def free_port() -> int:

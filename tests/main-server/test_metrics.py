@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from contracts.events import DraftResult, Outcome, Stage, TurnTimings
-from fakes.happenings import closed, draft, ended, opened, stage
+from fakes.happenings import closed, draft, ended, opened, stage, summed_up
 from main_server.loop_lag import watch_loop_lag
 from main_server.metrics import MAX_LABEL_VALUES, Metrics
 
@@ -125,3 +125,9 @@ def test_a_stage_that_a_draft_had_reached_before_the_commit_took_no_time() -> No
     metrics.on_event(ended(timings=TurnTimings(first_token_ms=-80.0)))
     assert sample(metrics, "zhiyin_turn_stage_seconds_sum", stage="first_token") == 0
     assert sample(metrics, "zhiyin_turn_stage_seconds_count", stage="first_token") == 1
+
+
+def test_the_tokens_of_a_summary_are_counted_too() -> None:
+    metrics = Metrics()
+    metrics.on_event(summed_up("s1-1", "They met."))
+    assert sample(metrics, "zhiyin_tokens_total", kind="prompt") == 200

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from main_server.settings import SettingsError, load_settings, unknown_settings
+from main_server.settings import SettingsError, load_serving_settings, load_settings, unknown_settings
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,19 @@ def test_an_empty_setting_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(f"ZHIYIN_{name}", "")
     settings = load_settings()
     assert (settings.asr, settings.tts, settings.llm_url, settings.port) == ("auto", "auto", None, 8000)
-    assert (settings.claim, settings.endpointing, settings.public_url) == ("open", "adaptive", None)
+    assert (settings.claim, settings.endpointing, settings.public_url) == ("code", "adaptive", None)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.10", "::", "zhiyin.local", ""])
+def test_a_port_that_other_machines_reach_is_not_open_to_any_device(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHIYIN_HOST", host)
+    assert load_serving_settings().claim == "code"
+    monkeypatch.setenv("ZHIYIN_CLAIM", "open")
+    if not host:  # unset: loopback
+        assert load_serving_settings().claim == "open"
+        return
+    with pytest.raises(SettingsError, match=r"ZHIYIN_CLAIM=open.*leave ZHIYIN_CLAIM out.*ZHIYIN_HOST=127"):
+        load_serving_settings()
 
 
 @pytest.mark.parametrize(
@@ -36,6 +48,9 @@ def test_an_empty_setting_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> No
         ("ENDPOINTING", "quick"),
         ("HEARING_URL", "http://elsewhere"),
         ("HEARING_URL", "ws:elsewhere"),
+        ("AUDIO_URL", "folder"),
+        ("AUDIO_URL", "s3://bucket?endpoint=host"),
+        ("RECORDING", "video"),
         ("FABRIC_URL", "nats://elsewhere"),
         ("CLAIM", "closed"),
         ("IDLE_S", "500"),

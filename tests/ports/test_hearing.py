@@ -253,3 +253,26 @@ async def test_a_toy_that_leaves_its_echo_to_the_server_does_not_hear_itself_and
     assert [event.start_sample for event in listener.told if isinstance(event, SpeechStarted)] == [
         pytest.approx(person_begins, abs=150 * MS)
     ]
+
+
+async def test_the_count_of_samples_moves_with_what_is_listened_to_and_events_tell_in_its_terms(home: Home) -> None:
+    listener = Listener()
+    async with home(ScriptedTranscriber(Line("what time is it"))) as hearing:
+        session = await hearing.open(OpenHearing("s1", OpusFormat(), endpointing="fixed:240"), listener)
+        session.packets(packets(silence(600)))  # deaf
+        assert session.sample == 0
+        session.listen(ListenMode.MANUAL)
+        counted = 0
+        for packet in packets(np.concatenate([silence(900), SENTENCE])):
+            assert session.sample == counted
+            session.packets([packet])
+            counted += 60 * MS
+        session.stop()
+        session.packets(packets(silence(120)))
+        assert session.sample == counted
+        utterance = await listener.ended()
+        assert isinstance(utterance, Utterance)
+        assert abs(utterance.start_sample - 900 * MS) < 60 * MS and utterance.end_sample <= counted
+        session.listen(ListenMode.AUTO)
+        assert session.sample == counted
+        await session.close()

@@ -78,7 +78,7 @@ async def test_json_is_one_object_per_turn(stereo_wav: Path, capsys: pytest.Capt
 
 async def test_a_refused_toy_says_why_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     async with scripted_server(answer_twice, refuse=401) as server:
-        code = await toy("say", "--text", "hello", "--url", server.url)
+        code = await toy("say", "--text", "hello", "--url", server.url, "--device-id", "02:00:00:00:00:09")
     assert code == 1
     assert "refused this device (401)" in capsys.readouterr().err
 

@@ -35,6 +35,8 @@ class Address:
     client_id: str
     token: str = ""
     framing: Framing = 1
+    when_refused: str = ""
+    """What its owner can do where the server does not let it in; "" = the usual."""
 
     def headers(self) -> dict[str, str]:
         headers = {
@@ -158,10 +160,17 @@ class _BoardConnection(ClientConnection):
         await super().handshake(*args, **kwargs)
 
 
+class _connect_directly(connect):  # the library's own is a class that is called like a function
+    """A board follows no redirect, and its token is for the server it was given for."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
 async def _connect(address: Address) -> ClientConnection:
     _check_url(address.url)
     try:
-        return await connect(
+        return await _connect_directly(
             address.url,
             additional_headers=address.headers(),
             user_agent_header=None,
@@ -197,8 +206,9 @@ def _check_url(url: str) -> None:
 def _refusal(status: int, address: Address) -> str:
     if status in (401, 403):
         return (
-            f"The server refused this device ({status}): give its token with --token, take both from the server with "
-            f"--ota, or claim device {address.device_id} in the console."
+            address.when_refused
+            or f"The server refused this device ({status}): give its token with --token, or claim device "
+            f"{address.device_id}: with --ota it prints six digits to type into the console."
         )
     if status == 404:
         return f"The server knows no such address (404): the path is usually /xiaozhi/v1/, you asked for {address.url}."

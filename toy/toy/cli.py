@@ -8,8 +8,7 @@ import itertools
 import json
 import os
 import sys
-import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from sound.resample import resample
 from sound.wav import WavWriter, read_sound
 from toy.board import Board, Mode
 from toy.channel import Address
+from toy.identity import DEFAULT_DEVICE_ID, client_id, house_token
 from toy.live import LiveLoudspeaker, LiveMicrophone
 from toy.load import load
 from toy.ota import address as ota_address
@@ -28,10 +28,6 @@ from toy.talk import Interruption, converse, hear_answer, say, type_text, wake
 from toy.timing import TurnRecord
 
 DEFAULT_URL = "ws://127.0.0.1:8000/xiaozhi/v1/"
-DEFAULT_DEVICE_ID = "02:7a:68:69:79:01"
-"""A locally administered address: no real board has it."""
-
-_CLIENT_IDS = uuid.UUID("5a485949-4e00-4000-8000-000000000000")
 
 
 class _Live:
@@ -65,10 +61,13 @@ def add_toy_command(subparsers: argparse._SubParsersAction[argparse.ArgumentPars
     many.add_argument("--minutes", type=float, default=1.0, metavar="M")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Runs the parsed command. 0: every turn was answered to its end. 1: it was not, and a sentence says why."""
+def run(args: argparse.Namespace, data_dir: Callable[[], Path] = lambda: Path("data")) -> int:
+    """Runs the parsed command. 0: every turn was answered to its end. 1: it was not, and a sentence says why.
+
+    `data_dir` tells where a server on this machine keeps what it keeps.
+    """
     try:
-        return asyncio.run(_say(args) if args.toy_command == "say" else _load(args))
+        return asyncio.run(_say(args, data_dir) if args.toy_command == "say" else _load(args, data_dir))
     except ZhiyinError as error:
         print(error, file=sys.stderr)
         return 1
@@ -91,11 +90,11 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--token", default="", help="goes into the Authorization header as a board would send it")
 
 
-async def _say(args: argparse.Namespace) -> int:
+async def _say(args: argparse.Namespace, data_dir: Callable[[], Path]) -> int:
     things = _things_to_say(args)
     interruption = _interruption(args)
     whole = True
-    address = await _address(args)
+    address = await _address(args, data_dir)
     with ExitStack() as stack:
         microphone = stack.enter_context(LiveMicrophone()) if args.mic else None
         loudspeaker = LiveLoudspeaker() if args.mic else None
@@ -120,15 +119,15 @@ async def _say(args: argparse.Namespace) -> int:
     return 0 if whole else 1
 
 
-async def _load(args: argparse.Namespace) -> int:
+async def _load(args: argparse.Namespace, data_dir: Callable[[], Path]) -> int:
     args.mic, args.turns = False, None
     summary = await load(
-        await _address(args),
+        await _address(args, data_dir),
         list(_things_to_say(args)),  # type: ignore[arg-type]  # without --mic there is nothing live among them
         toys=args.toys,
         minutes=args.minutes,
         mode=args.mode,
-        nth_client_id=_client_id,
+        nth_client_id=client_id,
     )
     print("\n".join(summary.lines()), flush=True)
     return 1 if summary.failures or not summary.turns else 0
@@ -169,19 +168,15 @@ def _first(things: Iterator[Source], count: int | None) -> Iterable[Source]:
     return things if count is None else itertools.islice(things, count)
 
 
-async def _address(args: argparse.Namespace) -> Address:
+async def _address(args: argparse.Namespace, data_dir: Callable[[], Path]) -> Address:
     device_id = args.device_id
-    client_id = args.client_id or _client_id(device_id)
+    own_client_id = args.client_id or client_id(device_id)
     if args.ota:
-        found = ota_address(await boot(args.ota, device_id, client_id), device_id, client_id, args.framing)
+        found = ota_address(await boot(args.ota, device_id, own_client_id), device_id, own_client_id, args.framing)
         print(f"booted: {found.url}", file=sys.stderr)
         return found
-    return Address(args.url, device_id, client_id, args.token, args.framing or 1)
-
-
-def _client_id(device_id: str) -> str:
-    """The same Client-Id for the same device at every start, as a board keeps its own in flash."""
-    return str(uuid.uuid5(_CLIENT_IDS, device_id))
+    token, when_refused = (args.token, "") if args.token else house_token(args.url, device_id, data_dir)
+    return Address(args.url, device_id, own_client_id, token, args.framing or 1, when_refused)
 
 
 @dataclass(slots=True)

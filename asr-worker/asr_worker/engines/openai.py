@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from contracts.transcription import Transcript, Transcription, TranscriptionRequ
 from engine_http.address import endpoint, server_url, with_key
 from engine_http.connections import Connections
 from engine_http.failures import Failures
+from engine_http.knobs import ASR, Knobs
 from sound.wav import wav_bytes
 
 MAX_ANSWER_BYTES = 256 * 1024
@@ -46,7 +48,8 @@ class Deadlines:
 class OpenAITranscriber:
     """One recogniser server; any number of utterances at once, on one event loop (implements Transcriber).
 
-    `base_url` ends before /audio/transcriptions. Raises EngineUnavailable when the address or the key cannot be used.
+    `base_url` ends before /audio/transcriptions; `connector` is as in Connections. Raises EngineUnavailable when the
+    address or the key cannot be used.
     """
 
     name = "openai"
@@ -59,18 +62,23 @@ class OpenAITranscriber:
         *,
         deadlines: Deadlines | None = None,
         max_connections: int = 512,
+        connector: Mapping[str, Any] | None = None,
+        knobs: Knobs = ASR,
     ) -> None:
         url = server_url(base_url)
         if url is None:
             raise EngineUnavailable(
-                "The recogniser's address is not one of the kind http://host:port/v1; set ZHIYIN_ASR.", engine=self.name
+                f"The recogniser's address is not one of the kind http://host:port/v1; set {knobs.address}.",
+                engine=self.name,
             )
         self._url, header = with_key(endpoint(url, _PATH), key, "recogniser", self.name)
         self._where = f"{self._url.host}:{self._url.port}"
-        self._failures = Failures(self.name, "recogniser", self._where, "ZHIYIN_ASR", "address and model")
+        self._failures = Failures(self.name, "recogniser", self._where, knobs, "address and model")
         self._model = model
         self._deadlines = deadlines or Deadlines()
-        self._connections = Connections(header, connect_s=self._deadlines.connect_s, limit=max_connections)
+        self._connections = Connections(
+            header, connect_s=self._deadlines.connect_s, limit=max_connections, connector=connector
+        )
 
     def open(self, request: TranscriptionRequest) -> Transcription:
         return RemoteTranscription(request, self.transcribe)

@@ -21,6 +21,7 @@ const en: Translation<typeof zh> = {
     house: 'House',
     main: 'Main navigation',
     skip: 'Skip to content',
+    tools: 'Tools',
   },
   palette: {
     open: 'Search pages and devices',

@@ -18,6 +18,7 @@ export default {
     house: '管理',
     main: '主导航',
     skip: '跳到内容',
+    tools: '工具栏',
   },
   palette: {
     open: '搜索页面和设备',

@@ -13,14 +13,26 @@ from main_server.api.resources import (
     audit,
     claims,
     conversations,
+    device_keys,
     devices,
+    engines,
+    exports,
     invitations,
     live,
     logins,
+    memories,
+    presets,
+    provider_tests,
     providers,
+    recordings,
+    role_documents,
+    role_versions,
+    roles,
     server,
+    speakers,
     talk_tickets,
     tokens,
+    voices,
 )
 
 RESOURCES = (
@@ -30,8 +42,20 @@ RESOURCES = (
     tokens,
     invitations,
     devices,
+    device_keys,
     claims,
+    roles,
+    role_versions,
+    role_documents,
+    voices,
+    speakers,
+    memories,
     conversations,
+    recordings,
+    exports,
+    engines,
+    presets,
+    provider_tests,
     providers,
     live,
     audit,
@@ -58,10 +82,10 @@ def create_api(parts: ApiParts) -> FastAPI:
     problems.install(api)
     for resource in RESOURCES:
         api.include_router(resource.router)
-    api.add_middleware(Bounds, endless="/live")
+    api.add_middleware(Bounds, endless=("/live", "/export"))
     return api
 
 
 async def _our_own_pages(request: Request, response: Response, parts: Parts) -> None:
     check_origin(request, parts.proxies, parts.public_host)
-    response.headers["cache-control"] = "no-store"
+    response.headers.update(problems.HEADERS)

@@ -16,10 +16,10 @@ REQUEST_S = 30.0
 
 class Bounds:
     """ASGI middleware. A longer body is answered 413 and the rest of it is not read; a request that takes longer ends
-    with 503, and its transaction is rolled back. `endless` names the path that may take as long as it likes."""
+    with 503, and its transaction is rolled back. `endless` names the paths that may take as long as they like."""
 
     def __init__(
-        self, app: ASGIApp, *, endless: str, max_bytes: int = MAX_BODY_BYTES, request_s: float = REQUEST_S
+        self, app: ASGIApp, *, endless: tuple[str, ...], max_bytes: int = MAX_BODY_BYTES, request_s: float = REQUEST_S
     ) -> None:
         self._app = app
         self._endless = endless

@@ -34,6 +34,14 @@ Name = Annotated[
 Text = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_storable)]
 """A longer text."""
 
+Saying = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4_000), AfterValidator(_storable)
+]
+"""A longer text that says something."""
+
+Language = Annotated[str, StringConstraints(pattern="^([A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3})?$")]
+"""A language as BCP 47 names it, such as zh-CN; "" = whatever is spoken."""
+
 AccountName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_one_line)
 ]
@@ -45,6 +53,9 @@ GivenPassword = Annotated[str, StringConstraints(max_length=256)]
 
 Secret = Annotated[str, StringConstraints(min_length=SECRET_BYTES, max_length=256)]
 """What an invitation's link carries."""
+
+Key = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]
+"""The key of another row."""
 
 RowId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The row's key.")]
 

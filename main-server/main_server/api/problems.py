@@ -16,6 +16,10 @@ from main_server.store.errors import StoreError, Taken
 log = structlog.get_logger(__name__)
 
 
+HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+"""Of every answer: what people wrote stays JSON, whatever a browser makes of it."""
+
+
 class ProblemBody(BaseModel):
     """`code` is for programs and never changes; `message` is a sentence for people."""
 
@@ -65,7 +69,7 @@ RESPONSES: dict[int | str, dict[str, object]] = {
 
 def answer(problem: Problem) -> Response:
     """The problem as a response."""
-    headers = {"cache-control": "no-store"}
+    headers = dict(HEADERS)
     if problem.retry_after_s:
         headers["retry-after"] = str(max(1, round(problem.retry_after_s)))
     body = ProblemBody(code=problem.code, message=problem.message)

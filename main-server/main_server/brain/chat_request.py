@@ -12,11 +12,12 @@ from yarl import URL
 from contracts.errors import EngineUnavailable
 from contracts.language_model import Author, Message, ToolCall, ToolSpec
 from engine_http.address import server_url
+from engine_http.knobs import LLM, Knobs
 
 _VERSION = re.compile(r"v\d+\w*")
 
 
-def chat_url(base_url: str, engine: str) -> URL:
+def chat_url(base_url: str, engine: str, knobs: Knobs = LLM) -> URL:
     """Where to post chats, from an address as people type it. Raises EngineUnavailable when it is none.
 
     `http://host:11434`, `.../v1`, `.../v1/`, `.../api/paas/v4` and a whole `.../chat/completions` all work: `/v1` is
@@ -25,7 +26,7 @@ def chat_url(base_url: str, engine: str) -> URL:
     url = server_url(base_url)
     if url is None:
         raise EngineUnavailable(
-            "The language model's address must look like http://host:port/v1: see ZHIYIN_LLM_URL.", engine=engine
+            f"The language model's address must look like http://host:port/v1: see {knobs.address}.", engine=engine
         )
     parts = [part for part in url.path.split("/") if part]
     if parts[-2:] != ["chat", "completions"]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-from contracts.language_model import Author, Message, ModelEvent, ToolCall, ToolSpec, Words
+from contracts.language_model import OFFLINE, Author, Message, ModelEvent, ToolCall, ToolSpec, Words
 from main_server.brain import offline_device as device
 from main_server.brain.offline_phrases import Phrases, phrases
 from main_server.brain.offline_talk import talk
@@ -39,7 +39,7 @@ class OfflineBrain:
     `now` gives local time; `chance` picks jokes and dice.
     """
 
-    name = "offline"
+    name = OFFLINE
 
     def __init__(self, *, now: Callable[[], datetime] = _local_now, chance: random.Random | None = None) -> None:
         self._now = now

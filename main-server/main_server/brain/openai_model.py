@@ -24,6 +24,7 @@ from contracts.errors import EngineUnavailable
 from contracts.language_model import Author, Message, ModelEvent, ToolSpec
 from engine_http.address import with_key
 from engine_http.connections import Connections
+from engine_http.knobs import LLM, Knobs
 from main_server.brain.chat_request import as_chat, chat_url, models_url, tool_entry
 from main_server.brain.chat_stream import ChatStream
 from main_server.brain.patience import ModelDeadlines, Patience
@@ -41,7 +42,8 @@ class OpenAIModel:
     """One model on one server; any number of replies at once, on one event loop.
 
     `base_url` as people type it (chat_request.chat_url). `options` go into every request as they are: temperature,
-    max_tokens, a vendor's own switches. Raises EngineUnavailable when address or model name cannot be used.
+    max_tokens, a vendor's own switches; `connector` is as in Connections. Raises EngineUnavailable when address or
+    model name cannot be used.
     """
 
     name = "openai"
@@ -56,26 +58,31 @@ class OpenAIModel:
         options: Mapping[str, Any] | None = None,
         max_connections: int = 512,
         reads_ahead: bool = False,
+        connector: Mapping[str, Any] | None = None,
+        knobs: Knobs = LLM,
     ) -> None:
-        self._url, header = with_key(chat_url(base_url, self.name), key, "language model server", self.name)
+        url = chat_url(base_url, self.name, knobs)
+        self._url, header = with_key(url, key, "language model server", self.name)
         if not model:
-            raise EngineUnavailable("No language model is named: set ZHIYIN_LLM_MODEL.", engine=self.name)
+            raise EngineUnavailable(f"No language model is named: set {knobs.model}.", engine=self.name)
         self._where = f"{self._url.host}:{self._url.port}" if self._url.explicit_port else str(self._url.host)
         self._model = model
         self._deadlines = deadlines or ModelDeadlines()
         self._options = dict(options or {})
         self._reads_ahead = reads_ahead
+        self._knobs = knobs
         self._connections = Connections(
             {"Content-Type": "application/json", "Accept": "text/event-stream, application/json", **header},
             connect_s=self._deadlines.connect_s,
             limit=max_connections,
-            connector={"keepalive_timeout": 60.0, "ttl_dns_cache": 300, "happy_eyeballs_delay": 0.1},
+            connector={"keepalive_timeout": 60.0, "ttl_dns_cache": 300, "happy_eyeballs_delay": 0.1}
+            | dict(connector or {}),
         )
         self._without: frozenset[str] = frozenset()
         self._thinks_first = bool(_BEGINS_THINKING.search(model))
 
     async def reply(self, history: Sequence[Message], tools: Sequence[ToolSpec]) -> AsyncIterator[ModelEvent]:
-        patience = Patience(self._deadlines, self._where, self.name)
+        patience = Patience(self._deadlines, self._where, self.name, self._knobs)
         response = await self._ask(history, tools, patience)
         stream = ChatStream(self.name, thinks_first=self._thinks_first)
         patience.watch(response)
@@ -95,18 +102,18 @@ class OpenAIModel:
 
     async def warm(self) -> None:
         """Opens a connection and tries the key, by asking for the list of models; a server without one is fine."""
-        patience = Patience(self._deadlines, self._where, self.name)
+        patience = Patience(self._deadlines, self._where, self.name, self._knobs)
         with patience.asking():
             async with asyncio.timeout(self._deadlines.first_token_s):
                 async with await self._connections.get(models_url(self._url)) as response:
                     await response.content.readany()
                     status = response.status
         if status in (401, 403):
-            raise refusal(status, b"", self._where, self._model, self.name)
+            raise refusal(status, b"", self._where, self._model, self.name, self._knobs)
 
     async def connect(self) -> None:
         """Has a connection open before it is needed; asks nothing."""
-        with Patience(self._deadlines, self._where, self.name).asking():
+        with Patience(self._deadlines, self._where, self.name, self._knobs).asking():
             await self._connections.connect(self._url)
 
     async def prepare(self, beginning: Sequence[Message], tools: Sequence[ToolSpec]) -> None:
@@ -115,7 +122,7 @@ class OpenAIModel:
         if not self._reads_ahead:
             return
         body = self._body([*beginning, Message(Author.USER, ".")], tools, self._without) | {"max_tokens": 1}
-        patience = Patience(self._deadlines, self._where, self.name)
+        patience = Patience(self._deadlines, self._where, self.name, self._knobs)
         with patience.asking():
             async with asyncio.timeout(self._deadlines.first_token_s):
                 response = await self._connections.post(self._url, partial(dict, data=orjson.dumps(body)))
@@ -145,7 +152,7 @@ class OpenAIModel:
             asked = {"stream_options"} | ({"tools"} if tools else set())
             left_out = unsupported(response.status, refused, asked - without)
             if left_out is None:
-                raise refusal(response.status, refused, self._where, self._model, self.name)
+                raise refusal(response.status, refused, self._where, self._model, self.name, self._knobs)
             without |= {left_out.feature}
             if left_out.for_good:
                 for_good |= {left_out.feature}

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import aiohttp
 
 from contracts.errors import EngineFailed, EngineTimeout, EngineUnavailable
+from engine_http.guard import refused
+from engine_http.knobs import LLM, Knobs
 
 _TAIL_WAIT_S = 1.0  # after the finish reason, for the usage and the [DONE] that some servers never send
 _EOF_WAIT_S = 0.05  # after [DONE]: the end of the body normally comes with it, and frees the connection for reuse
@@ -34,10 +36,11 @@ class ModelDeadlines:
 class Patience:
     """The deadlines of one answer."""
 
-    def __init__(self, deadlines: ModelDeadlines, where: str, engine: str) -> None:
+    def __init__(self, deadlines: ModelDeadlines, where: str, engine: str, knobs: Knobs = LLM) -> None:
         self._deadlines = deadlines
         self._where = where
         self._engine = engine
+        self._knobs = knobs
         self._loop = asyncio.get_running_loop()
         self._total_left_s = deadlines.total_s
         self._piece_left_s = deadlines.first_token_s
@@ -55,8 +58,8 @@ class Patience:
             yield
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             raise EngineUnavailable(
-                f"The language model server at {self._where} cannot be reached: is it running, and is ZHIYIN_LLM_URL "
-                "right?",
+                f"The language model server at {self._where} cannot be reached. "
+                + (refused(error) or f"Is it running, and is {self._knobs.address} right?"),
                 engine=self._engine,
             ) from error
         except TimeoutError as error:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineUnavailable
+from engine_http.knobs import LLM, Knobs
 
 _CODE = re.compile(r"[a-z][a-z_]{2,47}")
 _TOO_LONG = ("context_length", "context length", "maximum context", "too long", "context size", "context window")
@@ -32,13 +33,13 @@ class Unsupported(NamedTuple):
     for_good: bool
 
 
-def refusal(status: int, body: bytes, where: str, model: str, engine: str) -> EngineError:
+def refusal(status: int, body: bytes, where: str, model: str, engine: str, knobs: Knobs = LLM) -> EngineError:
     """The error for a status other than 200. `where` is host[:port], `body` the first kilobytes of the answer."""
     code = _code_of(body)
     said = f"HTTP {status}, {code}" if code else f"HTTP {status}"
     server = f"The language model server at {where}"
     if status in (401, 403):
-        return EngineUnavailable(f"{server} refused our key ({said}): check ZHIYIN_LLM_KEY.", engine=engine)
+        return EngineUnavailable(f"{server} refused our key ({said}): check {knobs.key}.", engine=engine)
     if status == 402 or code == "insufficient_quota":
         sentence = f"{server} says that the account has no credit left ({said})."
         return EngineBusy(sentence, engine=engine) if status == 429 else EngineUnavailable(sentence, engine=engine)
@@ -47,11 +48,13 @@ def refusal(status: int, body: bytes, where: str, model: str, engine: str) -> En
     if status == 404:
         return EngineFailed(
             f"{server} knows no model {model!r}, or the address is wrong ({said}): "
-            "check ZHIYIN_LLM_MODEL and ZHIYIN_LLM_URL.",
+            f"check {knobs.model} and {knobs.address}.",
             engine=engine,
         )
     if 300 <= status < 400:
-        return EngineFailed(f"{server} sends us elsewhere ({said}): set ZHIYIN_LLM_URL to that address.", engine=engine)
+        return EngineFailed(
+            f"{server} sends us elsewhere ({said}): set {knobs.address} to that address.", engine=engine
+        )
     if status in (400, 413, 422) and _speaks_of(body, *_TOO_LONG):
         return EngineFailed(f"{server} found the conversation too long for its model ({said}).", engine=engine)
     if status >= 500:

@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from contracts.events import EventSink, SessionClosed, SessionOpened, Stage, StageReached
+from contracts.events import ConversationSummarised, EventSink, SessionClosed, SessionOpened, Stage, StageReached
 from main_server.conversation.ports import Channel, CloseReason
+from main_server.conversation.summarising import Summed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,22 @@ class Chronicle:
                 turn_id=turn_id,
                 stage=stage,
                 since_held_ms=since_held_ms,
+            )
+        )
+
+    def summarised(self, summed: Summed, *, keeps_words: bool) -> None:
+        """Old turns have left the window for a summary."""
+        written = summed.written
+        self.emit(
+            ConversationSummarised(
+                at_s=_now_s(),
+                device_id=self.channel.device_id,
+                session_id=self.channel.session_id,
+                turn_id=summed.through,
+                summary=written.text if keeps_words else "",
+                model=written.model,
+                prompt_tokens=written.usage.prompt_tokens,
+                completion_tokens=written.usage.completion_tokens,
             )
         )
 

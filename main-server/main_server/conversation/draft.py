@@ -16,16 +16,15 @@ from contracts.events import Stage
 from contracts.language_model import LanguageModel, Message, ModelEvent, Usage, Words
 from main_server.conversation.ahead import Ahead
 from main_server.conversation.answer import ask
-from main_server.conversation.history import estimated_tokens
 from main_server.conversation.ports import Toolbox, Voice
+from main_server.conversation.room import Room
 from main_server.conversation.sentences import SentenceSplitter
+from main_server.conversation.tokens import estimated_tokens
 
 PACKETS_AHEAD = 40
 """Packets of a first clause that are kept: 2.4 s at 60 ms. Beyond them the voice has to wait."""
 
 MOST_UNDER_WAY = 32
-BUSY_LAG_S = 0.05
-"""An event loop this late has enough to do with what is certain."""
 
 _MARK = r"[\s!-/:-@\[-`{-~\u2010-\u2027\u3000-\u3020]"
 _MARKS = re.compile(rf"(?<!\d){_MARK}+|{_MARK}++(?!\d)")
@@ -142,27 +141,11 @@ class Draft:
         self.moments.setdefault(stage, _now_s())
 
 
-class DraftRoom:
-    """How many drafts a whole process may have under way; none while its event loop is late. `most` 0 = never any."""
+class DraftRoom(Room):
+    """How many drafts a whole process may have under way. `most` 0 = never any."""
 
     def __init__(self, most: int = MOST_UNDER_WAY) -> None:
-        self.under_way = 0
-        self._most = most
-        self._lag_s = 0.0
-
-    def observe_lag(self, lag_s: float) -> None:
-        """Takes one measurement of how late the event loop was."""
-        self._lag_s = lag_s
-
-    def enter(self) -> bool:
-        """Takes a place, if there is one now; `leave` gives it back."""
-        if self.under_way >= self._most or self._lag_s > BUSY_LAG_S:
-            return False
-        self.under_way += 1
-        return True
-
-    def leave(self) -> None:
-        self.under_way -= 1
+        super().__init__(most)
 
 
 def same_request(drafted: str, committed: str) -> bool:

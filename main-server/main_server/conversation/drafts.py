@@ -85,6 +85,7 @@ class Drafts:
     def _end(self, draft: Draft, result: DraftResult) -> None:
         self._draft = None
         self.room.leave()
+        usage = draft.usage  # counts all the words of the request
         self.emit(
             DraftEnded(
                 at_s=asyncio.get_running_loop().time(),
@@ -93,7 +94,7 @@ class Drafts:
                 result=result,
                 lead_ms=draft.lead_ms,
                 won_ms=draft.won_ms if result is DraftResult.ADOPTED else 0.0,
-                prompt_tokens=draft.usage.prompt_tokens,
-                completion_tokens=draft.usage.completion_tokens,
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
             )
         )

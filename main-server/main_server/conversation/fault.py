@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 INTERNAL = "internal"
 """The code of a fault of ours."""
 
+UNUSABLE = "provider_unusable"
+"""The code of a turn that was answered, but by others than its owner has chosen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

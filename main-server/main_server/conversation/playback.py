@@ -87,6 +87,7 @@ class Playback:
     not_before_s: float  # PROTOCOL 2.6: frames right behind `tts start` are lost
     first_number: int = 1  # of this playback's frames within the turn
     on_clause: OnClause = _unheeded
+    on_sent: Callable[[bytes], None] | None = None  # each packet that has left
     clauses: list[Clause] = field(default_factory=list)
     last_sent_s: float = 0.0
     _pacer: Pacer = field(init=False)
@@ -178,6 +179,8 @@ class Playback:
             self._waiting.popleft()
             self._room.set()
             self._count_sent(clause, loop.time())
+            if self.on_sent is not None:
+                self.on_sent(packet)
 
     def heard_text(self) -> str:
         """What the person has heard, or will when the device has played out the frames it holds."""

@@ -154,7 +154,9 @@ class DeviceSession(Protocol):
 class Voice(Protocol):
     """A role's voice at the device's format."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The engine that speaks."""
 
     def speak(self, text: str, *, draft: bool = False) -> AsyncIterator[bytes]:
         """Opus packets of one piece of text, each `traits.downlink.frame_ms` long. Raises EngineError.

@@ -22,7 +22,6 @@ from contracts.hearing import (
     SpeechStarted,
     Utterance,
 )
-from main_server.conversation.answer import clock
 from main_server.conversation.cast import Cast, Casting, Engines
 from main_server.conversation.chronicle import Chronicle
 from main_server.conversation.connecting import Connecting
@@ -31,8 +30,8 @@ from main_server.conversation.drafts import Drafts
 from main_server.conversation.ears import Ears
 from main_server.conversation.expecting import expected_answer
 from main_server.conversation.floor import Floor
-from main_server.conversation.history import History
 from main_server.conversation.inbox import Inbox
+from main_server.conversation.mind import Mind
 from main_server.conversation.phrases import (
     goodbye,
     greeting,
@@ -52,7 +51,11 @@ from main_server.conversation.ports import (
     ListenStop,
 )
 from main_server.conversation.quiet import KEEP_ALIVE_S, Quiet
+from main_server.conversation.remembering import NoMemory, Remembering
+from main_server.conversation.replacements import as_meant, as_said
 from main_server.conversation.role import Role
+from main_server.conversation.summarising import SummaryRoom
+from main_server.conversation.tape import NoTape, Tape, new_take
 from main_server.conversation.turn import Turn
 from main_server.conversation.waking import Waking
 
@@ -83,11 +86,15 @@ class Session:
     endpointing: str = "adaptive"
     limits: SessionLimits = field(default_factory=SessionLimits)
     draft_room: DraftRoom = field(default_factory=DraftRoom)
+    tape: Tape = field(default_factory=NoTape)
+    summary_room: SummaryRoom = field(default_factory=SummaryRoom)
+    remembering: Remembering = field(default_factory=NoMemory)
     _inbox: Inbox[SessionEvent] = field(default_factory=Inbox)
     _handling: bool = True  # until the ears are open, and while an event is being handled
     _cast: Cast = field(init=False)
+    _engines: Engines = field(init=False)
     _ears: Ears = field(init=False)
-    _history: History = field(init=False)
+    _mind: Mind = field(init=False)
     _drafts: Drafts = field(init=False)
     _connecting: Connecting = field(init=False)
     _floor: Floor = field(init=False)
@@ -101,10 +108,10 @@ class Session:
     _closing: CloseReason | None = None
 
     def __post_init__(self) -> None:
-        self._history = History()
-        self._ears = Ears(self.hearing, self.channel, self.endpointing, self._inbox.put)
         self._chronicle = Chronicle(self.channel, self.emit)
-        self._floor = Floor(self._chronicle, self._ears.turn_over)
+        self._mind = Mind(self._chronicle, self.remembering, self.summary_room)
+        self._ears = Ears(self.hearing, self.channel, self.endpointing, self._hears)
+        self._floor = Floor(self._chronicle, self._turn_over)
         self._quiet = Quiet(self.limits.idle_s)
         self._connecting = Connecting()
         self._drafts = Drafts(self.channel, self.emit, self.draft_room)
@@ -118,7 +125,7 @@ class Session:
     @property
     def engines(self) -> Engines:
         """What it thinks and speaks with now."""
-        return self._cast.engines
+        return self._engines
 
     # -- called by the device side; never blocks -----------------------------------------------------------------
 
@@ -156,10 +163,13 @@ class Session:
 
     async def _serve(self) -> None:
         await self.casting.begin()
+        await self.tape.begin()
         self._recast()
-        await self._ears.open(self.role)
-        self._connecting.begin()
+        self._mind.wake()
         try:
+            await self._ears.open(self.role)
+            self._connecting.begin()
+            await self._mind.awake()
             while self._closing is None:
                 self._handling = bool(self._inbox)
                 event = await self._next_event()
@@ -173,6 +183,7 @@ class Session:
             await self._floor.stop()
             await self._drafts.close()
             await self._connecting.close()
+            await self._mind.close()
             await self._ears.close()
             await self.casting.close()
 
@@ -221,13 +232,13 @@ class Session:
         await self._ears.suit(self.role)
         self._ears.mode = mode
         self._floor.open = mode is ListenMode.REALTIME
-        if self._floor.turn is not None and not self._is_preface(self._floor.turn, mode):
+        if self._floor.turn is not None and not self._floor.turn.may_precede(mode):
             await self._floor.stop()
         if self._waking.word:
             self._greet()
         if self._floor.turn is None or mode is ListenMode.REALTIME:
             self._ears.listen()
-            self._connecting.read_ahead(self._history.messages(), self.channel.tools)
+            self._connecting.read_ahead(self._mind.beginning(), self.channel.tools)
         self._settle()
 
     async def _aborted(self) -> None:
@@ -243,7 +254,7 @@ class Session:
             self._begin_turn("text", text)
         elif self.role.greet:
             self._waking.wake(text.strip(), self._greet)
-            self._connecting.read_ahead(self._history.messages(), self.channel.tools)
+            self._connecting.read_ahead(self._mind.beginning(), self.channel.tools)
 
     async def _heard(self, utterance: Utterance) -> None:
         if utterance.truncated:
@@ -252,6 +263,8 @@ class Session:
             self._drafts.drop(DraftResult.DROPPED)
             self._settle()
             return
+        self._recast()
+        await self._ears.suit_at_once(self.role)
         draft = self._drafts.adopt(utterance.text)
         await self._floor.stop()
         self._begin_turn("speech", utterance.text, utterance=utterance, draft=draft)
@@ -271,7 +284,7 @@ class Session:
         """Begins the reply, where this may be all, a model will be asked, and no other turn is still being heard."""
         hopeless = pause.unfinished or not pause.text or is_exit(pause.text, self.role.exit_phrases)
         if self._floor.turn is None and not hopeless:
-            self._drafts.begin(pause.text, self._history.messages_if(pause.text, clock()))
+            self._drafts.begin(pause.text, self._mind.messages_if(pause.text))
 
     def _heard_nothing(self, reason: str) -> None:
         """Silence is answered with silence; speech that was not understood is, once until something was."""
@@ -290,7 +303,7 @@ class Session:
         self._waking.forget()
         if word and self._floor.turn is None and self._closing is None:
             self._language = language_of(word) or self._language
-            self._begin_turn("wake", word, scripted=greeting(self._language, self._talks))
+            self._begin_turn("wake", word, scripted=self.role.greeting or greeting(self._language, self._talks))
 
     def _grown_quiet(self) -> None:
         """Nothing happened for `idle_s`: say goodbye if the device is listening, else just close."""
@@ -309,12 +322,14 @@ class Session:
         if cast is not self._cast:
             self._drafts.drop(DraftResult.DROPPED)  # begun by somebody else
             self._be(cast)
+        self._ears.keep_sound(self.tape.sides(cast.role.recording).heard)
 
     def _be(self, cast: Cast) -> None:
         self._cast = cast
-        role, engines = cast.role, cast.engines
+        role = cast.role
+        self._engines = engines = as_said(cast.engines, role.spoken_replacements)
         self._language = role.language[:2] or self._language
-        self._history.become(role.persona, max_turns=role.history_turns)
+        self._mind.be(role, engines.small)
         self._connecting.engines = (engines.ears, engines.model, engines.voice)
         self._drafts.speak_with(engines.model, engines.voice)
 
@@ -339,7 +354,7 @@ class Session:
         turn = Turn(
             channel=self.channel,
             engines=self.engines,
-            history=self._history,
+            history=self._mind.history,
             emit=self.emit,
             turn_id=f"{self.channel.session_id}-{next(self._turn_numbers)}",
             trigger=trigger,
@@ -349,15 +364,21 @@ class Session:
             language=self._language,
             scripted=scripted,
             filler_ms=self.role.filler_ms,
+            role_id=self.role.id,
+            problem=self._cast.problem,
             draft=draft,
             failure=failure,
             ends_conversation=last is not None,
             on_clause=self._ears.toy_says,
+            recording=self.role.recording,
+            tape=self.tape,
+            take=new_take(self.tape, self.role.recording, utterance, self._ears.sound_of(utterance)),
         )
         self._quiet.speech_under_way = False
         self._drafts.drop(DraftResult.DROPPED)
         self._puzzled = False
         self._ears.turn_begins()
+        self._mind.turn_begins()
         self._floor.give(turn, self._run_turn(turn, last))
 
     async def _run_turn(self, turn: Turn, last: CloseReason | None) -> None:
@@ -370,12 +391,14 @@ class Session:
         if last is not None and turn.outcome is not Outcome.INTERRUPTED:  # a failing engine may swallow the cancelling
             self._close(last)
 
-    def _is_preface(self, turn: Turn, mode: ListenMode) -> bool:
-        """Typed text and wake words come before `listen start`; that start does not interrupt their answer. A pressed
-        button does."""
-        return turn.trigger in ("text", "wake") and not turn.sound_has_left and mode is not ListenMode.MANUAL
+    def _turn_over(self) -> None:
+        self._ears.turn_over()
+        self._mind.turn_over()
 
     # -- small things --------------------------------------------------------------------------------------------
+
+    def _hears(self, event: HearingEvent) -> None:
+        self._inbox.put(as_meant(event, self.role.heard_replacements))
 
     async def _next_event(self) -> SessionEvent | OpusPacket | None:
         """The next event, or None when the session has been quiet for too long."""

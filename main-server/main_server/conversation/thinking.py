@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from contracts.events import Stage
 from contracts.language_model import LanguageModel, ModelEvent, ToolCall, Usage, Words
 from main_server.conversation.ahead import Ahead
 from main_server.conversation.answer import ask, clock
+from main_server.conversation.cast import Price
 from main_server.conversation.closing import closing
 from main_server.conversation.history import History
 from main_server.conversation.ports import Channel
@@ -20,6 +21,23 @@ STALL_S = 0.15
 
 
 @dataclass(slots=True)
+class Bill:
+    """What a turn's tokens cost: None while no model with a price has told its tokens, or where two currencies met."""
+
+    cost: float | None = None
+    currency: str = ""
+    _mixed: bool = False
+
+    def add(self, price: Price | None, usage: Usage) -> None:
+        if price is None or self._mixed or not (usage.prompt_tokens or usage.completion_tokens):
+            return
+        if self.currency not in ("", price.currency):
+            self.cost, self.currency, self._mixed = None, "", True
+            return
+        self.cost, self.currency = (self.cost or 0.0) + price.of(usage), price.currency
+
+
+@dataclass(slots=True)
 class Thinking:
     """Asks the model until it only talks. `begun` is an answer that is under way already: a draft's."""
 
@@ -28,7 +46,9 @@ class Thinking:
     history: History
     watch: Stopwatch
     begun: Ahead[ModelEvent] | None = None
+    prices: Mapping[str, Price] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
+    bill: Bill = field(default_factory=Bill)
     tools_called: list[str] = field(default_factory=list)
 
     async def words(self) -> AsyncIterator[str | None]:
@@ -67,6 +87,7 @@ class Thinking:
             self.history.add_result(call.id, await self.channel.tools.call(call))
 
     def _count(self, more: Usage) -> None:
+        self.bill.add(self.prices.get(self.model.name), more)
         self.usage = Usage(
             self.usage.prompt_tokens + more.prompt_tokens, self.usage.completion_tokens + more.completion_tokens
         )

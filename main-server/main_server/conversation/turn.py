@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 
 from contracts.errors import EngineError, EngineFailed
 from contracts.events import EventSink, Outcome, Stage, TurnEnded
-from contracts.hearing import Utterance
+from contracts.hearing import ListenMode, Utterance
+from contracts.roles import DEFAULT_RECORDING, RecordingPolicy
 from main_server.conversation.cast import Engines
 from main_server.conversation.closing import closing
 from main_server.conversation.draft import Draft, Opening
-from main_server.conversation.fault import Fault, fault_of, first_cause
+from main_server.conversation.fault import UNUSABLE, Fault, fault_of, first_cause
 from main_server.conversation.heard import joined
 from main_server.conversation.history import History
 from main_server.conversation.phrases import apology, cut_short, filler
@@ -23,6 +24,7 @@ from main_server.conversation.ports import Channel, Voice
 from main_server.conversation.reply import Reply, speaking
 from main_server.conversation.sentences import Piece, SentenceSplitter
 from main_server.conversation.stopwatch import Stopwatch
+from main_server.conversation.tape import NoTape, Take, Tape
 from main_server.conversation.thinking import Thinking
 
 log = logging.getLogger(__name__)
@@ -49,10 +51,15 @@ class Turn:
     language: str = ""  # "zh" or "en": what the toy says unasked
     scripted: str = ""
     filler_ms: int = 0  # without a word of the reply by then, a filler is said; 0 = never
+    role_id: str = ""
+    problem: str = ""  # a sentence about a provider in whose place another serves
     draft: Draft | None = None
     failure: EngineError | None = None  # the ears failed: all there is to say is sorry
     ends_conversation: bool = False
     on_clause: OnClause = lambda text, until_ms: None
+    recording: RecordingPolicy = DEFAULT_RECORDING
+    tape: Tape = field(default_factory=NoTape)
+    take: Take | None = None  # the sound of it that is kept
     under_way: bool = False
     outcome: Outcome = Outcome.COMPLETED
     reply: Reply = field(init=False)
@@ -71,7 +78,9 @@ class Turn:
         self._watch = Stopwatch(self.channel, self.emit, self.turn_id, self.heard_at_s)
         self._playing = Playback(self.channel, on_first_frame=lambda clause: None, not_before_s=0.0)
         begun = self.draft.answer if self.draft else None
-        self._thinking = Thinking(self.engines.model, self.channel, self.history, self._watch, begun)
+        self._thinking = Thinking(
+            self.engines.model, self.channel, self.history, self._watch, begun, prices=self.engines.prices
+        )
         opening = self.draft.opening if self.draft else None
         self.reply = self._new_reply(self.engines.voice, settle_from_s=self.heard_at_s, opening=opening)
 
@@ -79,6 +88,11 @@ class Turn:
     def sound_has_left(self) -> bool:
         """Whether the device has been sent any sound of this turn."""
         return self._playing.next_number > 1
+
+    def may_precede(self, mode: ListenMode) -> bool:
+        """Typed text and wake words come before `listen start`; that start does not interrupt their answer. A pressed
+        button does."""
+        return self.trigger in ("text", "wake") and not self.sound_has_left and mode is not ListenMode.MANUAL
 
     @property
     def says(self) -> str:
@@ -94,7 +108,7 @@ class Turn:
         """What the device is told at once: what was heard, and that it is going to be spoken to."""
         self._watch.reached(Stage.HEARD)
         if self._is_asked:
-            self.history.add_user(self.user_text)
+            self.history.add_user(self.user_text, self.turn_id)
             self.channel.stt(self.user_text)
         self.channel.tts_start()
         for stage, at_s in self.draft.moments.items() if self.draft else ():
@@ -237,7 +251,10 @@ class Turn:
         if not (self.ends_conversation and self.outcome is Outcome.COMPLETED):
             self._stop_speaking()
         self._remember(interrupted=self.outcome is Outcome.INTERRUPTED)
-        self.emit(self._record())
+        record = self._record()
+        self.emit(record)
+        if self.take is not None:
+            self.tape.keep(record, self.take)
 
     def _remember(self, *, interrupted: bool) -> None:
         """History gets what was heard, once. A greeting answers nothing that was asked and is not part of the talk."""
@@ -278,6 +295,7 @@ class Turn:
             not_before_s=max(settled_s, not_before_s),
             first_number=self._playing.next_number,
             on_clause=self.on_clause,
+            on_sent=self.take.said.append if self.take is not None and self.take.sides.said else None,
         )
         if self._held:
             playback.hold()
@@ -292,27 +310,32 @@ class Turn:
 
     def _record(self) -> TurnEnded:
         now_s = asyncio.get_running_loop().time()
-        utterance = self.utterance
+        words = self.recording is not RecordingPolicy.NONE  # else nobody is ever told them
+        utterance, thinking = self.utterance, self._thinking
+        fault = self._fault if self._fault.code else Fault(UNUSABLE, self.problem) if self.problem else Fault()
         return TurnEnded(
             at_s=now_s,
             device_id=self.channel.device_id,
             session_id=self.channel.session_id,
             turn_id=self.turn_id,
             started_at=self._started_at,
-            user_text=self.user_text,
-            reply_text=self.reply.text or self._apologised,
-            heard_text=self.reply.playback.heard_text(),
+            user_text=self.user_text if words else "",
+            reply_text=(self.reply.text or self._apologised) if words else "",
+            heard_text=self.reply.playback.heard_text() if words else "",
             outcome=self.outcome,
             trigger=self.trigger,
             language=utterance.language if utterance else "",
             emotion=utterance.emotion if utterance else "",
-            error_code=self._fault.code,
-            error_sentence=self._fault.sentence,
+            error_code=fault.code,
+            error_sentence=fault.sentence,
             recogniser=(utterance.recogniser or self.engines.recogniser) if utterance else "",
             model="" if self.scripted else self.engines.model.name,
             voice=self.engines.voice.name,
-            prompt_tokens=self._thinking.usage.prompt_tokens,
-            completion_tokens=self._thinking.usage.completion_tokens,
-            tools=tuple(self._thinking.tools_called),
+            prompt_tokens=thinking.usage.prompt_tokens,
+            completion_tokens=thinking.usage.completion_tokens,
+            role_id=self.role_id,
+            cost=thinking.bill.cost,
+            currency=thinking.bill.currency,
+            tools=tuple(thinking.tools_called),
             timings=self._watch.timings(now_s, utterance, self.draft.began_s if self.draft else None),
         )

@@ -11,7 +11,8 @@ class DeviceReport:
     """A device as it described itself. Every text is cleaned and at most 64 characters long; "" is unknown.
 
     `device_id` in the one spelling of `identity.device_id`; `firmware` as reported (dotted digits as a rule);
-    `server_aec` is known only after a hello, so a report from the OTA request has None.
+    `serial_number` is in the eFuse of boards that carry a key; `server_aec` is known only after a hello, so a report
+    from the OTA request has None.
     """
 
     device_id: str
@@ -21,6 +22,7 @@ class DeviceReport:
     firmware: str = ""
     language: str = ""
     server_aec: bool | None = None
+    serial_number: str = ""
 
 
 class DeviceDirectory(Protocol):

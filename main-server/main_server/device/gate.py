@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Protocol
 
 import structlog
 
+from contracts.house_toy import is_house_toy
 from main_server.device.claim import ClaimDesk
 from main_server.device.directory import DeviceDirectory, DeviceReport
 
@@ -21,14 +23,15 @@ DIRECTORY_DEADLINE_S = 1.0
 class Credentials:
     """What a peer says of itself when it connects; "" is absent. `authorization` as it came ("Bearer ..." or bare).
 
-    `ticket` is what the API gave to a page; `origin` is that page's (boards send none), and the last two tell what the
-    peer calls us.
+    `is_here`: it is a program of this machine, through no proxy (serving.access.came_from_here). `ticket` is what the
+    API gave to a page; `origin` is that page's (boards send none), and the last two tell what the peer calls us.
     """
 
     device_id: str = ""
     client_id: str = ""
     authorization: str = ""
     address: str = ""
+    is_here: bool = False
     ticket: str = ""
     origin: str = ""
     host: str = ""
@@ -75,10 +78,15 @@ class OpenGate:
 
 
 class TokenGate:
-    """Only who shows the token that its last boot was given (`ZHIYIN_CLAIM=code`)."""
+    """Only who shows the token that its last boot was given (`ZHIYIN_CLAIM=code`).
 
-    def __init__(self, desk: ClaimDesk, directory: DeviceDirectory | None = None) -> None:
+    A toy in software on this machine shows `toy_token` instead, which only the owner of the machine can read;
+    "" = there is none.
+    """
+
+    def __init__(self, desk: ClaimDesk, directory: DeviceDirectory | None = None, toy_token: str = "") -> None:
         self._desk = desk
+        self._toy_token = toy_token
         self._open = OpenGate(directory)
 
     async def authorise(self, credentials: Credentials) -> Admitted | Refused:
@@ -87,10 +95,23 @@ class TokenGate:
         if isinstance(said, Refused):
             return said
         scheme, _, token = credentials.authorization.strip().rpartition(" ")
-        good = scheme.lower() in ("", "bearer") and bool(token)
-        if good and await self._desk.proves(credentials.device_id, credentials.client_id, token):
+        if scheme.lower() not in ("", "bearer") or not token:
+            return _NOT_LET_IN
+        if self._is_house_toy(credentials, token):
+            return said if await self._desk.takes_in_house_toy(credentials.device_id) else _ANOTHERS
+        if await self._desk.proves(credentials.device_id, credentials.client_id, token):
             return said
-        return Refused("This device is not let in: restart it, and if it speaks a code, type that into the console.")
+        return _NOT_LET_IN
+
+    def _is_house_toy(self, credentials: Credentials, token: str) -> bool:
+        known = bool(self._toy_token) and secrets.compare_digest(
+            token.encode("utf-8", "replace"), self._toy_token.encode()
+        )
+        return known and credentials.is_here and is_house_toy(credentials.device_id)
+
+
+_NOT_LET_IN = Refused("This device is not let in: restart it, and if it speaks a code, type that into the console.")
+_ANOTHERS = Refused("This toy's name is another account's device: give it another one (--device-id).")
 
 
 async def recall(directory: DeviceDirectory | None, device_id: str) -> DeviceReport | None:

@@ -9,6 +9,7 @@ from websockets.datastructures import Headers
 from main_server.device import identity
 from main_server.device.framing import Framing
 from main_server.device.gate import Credentials
+from serving.access import came_from_here
 
 DEVICE_PATH = "/xiaozhi/v1"
 
@@ -31,6 +32,7 @@ def read_credentials(target: str, headers: Headers, address: str = "") -> Creden
         identity.client_id(_given("client-id", headers, query)),
         _given("authorization", headers, query)[:_MAX_AUTHORIZATION_CHARACTERS],
         address,
+        came_from_here(address, headers),
         ticket=query.get("ticket", "")[:_MAX_TICKET_CHARACTERS],
         origin=_first("origin", headers),
         host=_first("host", headers),

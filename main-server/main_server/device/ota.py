@@ -15,7 +15,15 @@ from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
 from main_server.device import addresses, identity, quirks
-from main_server.device.claim import ClaimDesk, LetIn, Waits, activation
+from main_server.device.claim import (
+    Activation,
+    ClaimDesk,
+    LetIn,
+    MustProve,
+    Waits,
+    activation,
+    read_proof,
+)
 from main_server.device.directory import DeviceDirectory, DeviceReport
 from main_server.device.gate import recall, remember
 from main_server.device.handshake import DEVICE_PATH
@@ -74,7 +82,7 @@ def ota_router(
             verdict = await _at_desk(desk, report, client_address(request))
             if verdict is None:
                 return _come_again()
-            if isinstance(verdict, Waits):  # it is told nothing, and nothing it says is believed
+            if not isinstance(verdict, LetIn):  # it is told nothing, and nothing it says is believed
                 return _json(waiting_for(report, verdict))
             token = verdict.token
         known = await recall(directory, report.device_id) if report.device_id else None
@@ -91,9 +99,12 @@ def ota_router(
         body = await _read_body(request)
         if body is None:
             return _too_large()
-        if desk is not None and not await _is_let_in(desk, read_report(request.headers, body)):
-            return Response(b"{}", status_code=202, media_type="application/json", headers=_ALLOWED_FOR_BROWSERS)
-        return _json({})  # while anyone may talk nobody needs activation, and a board that asks is told that it is done
+        # While anyone may talk nobody needs activation, and a board that asks is told that it is done.
+        done = (
+            Activation.DONE if desk is None else await _activated(desk, request.headers, body, client_address(request))
+        )
+        status = {Activation.DONE: 200, Activation.WAITS: 202, Activation.REFUSED: 403}[done]
+        return Response(b"{}", status_code=status, media_type="application/json", headers=_ALLOWED_FOR_BROWSERS)
 
     async def preflight() -> Response:
         return Response(status_code=204, headers=_ALLOWED_FOR_BROWSERS)
@@ -131,6 +142,7 @@ def read_report(headers: Mapping[str, str], body: bytes) -> DeviceReport:
         chip=_text(fields, "chip_model_name").lower(),
         firmware=version,
         language=_text(fields, "language") or _cleaned(headers.get("accept-language", "").split(",")[0]),
+        serial_number=_cleaned(headers.get("serial-number", "")),
     )
 
 
@@ -147,7 +159,7 @@ def configuration_for(report: DeviceReport, known: DeviceReport | None, url: str
     return answer
 
 
-def waiting_for(report: DeviceReport, waits: Waits) -> dict[str, Any]:
+def waiting_for(report: DeviceReport, waits: Waits | MustProve) -> dict[str, Any]:
     """The answer's JSON for a board that has to wait: it speaks the code, and asks again until it is let in."""
     answer: dict[str, Any] = {
         "server_time": {"timestamp": time.time_ns() // 1_000_000, "timezone_offset": _timezone_offset_minutes()},
@@ -158,7 +170,7 @@ def waiting_for(report: DeviceReport, waits: Waits) -> dict[str, Any]:
     return answer
 
 
-async def _at_desk(desk: ClaimDesk, report: DeviceReport, address: str) -> LetIn | Waits | None:
+async def _at_desk(desk: ClaimDesk, report: DeviceReport, address: str) -> LetIn | Waits | MustProve | None:
     """What the desk says; None when it cannot say anything now, or when the board does not say who it is."""
     if not report.device_id or not report.client_id:
         return None
@@ -170,13 +182,17 @@ async def _at_desk(desk: ClaimDesk, report: DeviceReport, address: str) -> LetIn
         return None
 
 
-async def _is_let_in(desk: ClaimDesk, report: DeviceReport) -> bool:
+async def _activated(desk: ClaimDesk, headers: Mapping[str, str], body: bytes, address: str) -> Activation:
+    report, proof = read_report(headers, body), read_proof(_fields(body))
     try:
         async with asyncio.timeout(DESK_DEADLINE_S):
-            return await desk.is_let_in(report.device_id, report.client_id)
+            answer = await desk.activate(report, proof, address)
     except Exception as error:  # as above
         log.warning("Claim desk did not answer", device_id=report.device_id, error=type(error).__name__)
-        return False
+        return Activation.WAITS
+    if answer is Activation.REFUSED:
+        log.warning("A board did not prove its key", device_id=report.device_id, address=address)
+    return answer
 
 
 def _come_again() -> Response:

@@ -40,9 +40,17 @@ class OpusVoice:
     """
 
     def __init__(
-        self, synthesizer: Synthesizer, choice: VoiceChoice, format: OpusFormat, cache: OpusCache | None = None
+        self,
+        synthesizer: Synthesizer,
+        choice: VoiceChoice,
+        format: OpusFormat,
+        cache: OpusCache | None = None,
+        *,
+        cache_as: str = "",
     ) -> None:
+        """`cache_as` tells apart, in the cache, engines of the same name."""
         self.name = synthesizer.name
+        self._cache_as = cache_as
         self._synthesizer = synthesizer
         self._choice = choice
         self._format = format
@@ -50,7 +58,7 @@ class OpusVoice:
 
     async def speak(self, text: str, *, draft: bool = False) -> AsyncIterator[bytes]:
         """Opus packets of one piece of text; the last is filled up with silence. Raises EngineError."""
-        sentence = Sentence(self.name, self._choice, self._format, text)
+        sentence = self._sentence(text)
         if self._cache is not None and (known := self._cache.get(sentence)) is not None:
             for packet in known:
                 yield packet
@@ -63,11 +71,11 @@ class OpusVoice:
                     made.append(packet)
                 yield packet
         if self._cache is not None and 0 < len(made) <= keep_count:
-            self._cache.put(replace(sentence, voice=self.name), tuple(made))
+            self._cache.put(self._sentence(text), tuple(made))  # by the name of whoever spoke
 
     async def prepare(self, text: str) -> None:
         """Makes `text` and holds it, though it was never said. Raises EngineError."""
-        self._comes_again(Sentence(self.name, self._choice, self._format, text))
+        self._comes_again(self._sentence(text))
         async with closing(self.speak(text)) as packets:
             async for _ in packets:
                 pass
@@ -75,6 +83,9 @@ class OpusVoice:
     async def connect(self) -> None:
         """Has the engine's connection open, where there is one. Raises EngineError."""
         await connect(self._synthesizer)
+
+    def _sentence(self, text: str) -> Sentence:
+        return Sentence(self._cache_as + self.name, self._choice, self._format, text)
 
     def _comes_again(self, sentence: Sentence) -> bool:
         return self._cache is not None and self._cache.comes_again(sentence)

@@ -36,6 +36,12 @@ class Accounts:
         query = select(Account).where(Account.name == account_name(name))
         return (await self._session.scalars(query)).one_or_none()
 
+    async def first_owner(self) -> Account | None:
+        """Who founded the server, or else the owner who has been here longest."""
+        query = select(Account).where(Account.rank == Rank.OWNER, Account.disabled_at.is_(None))
+        order = (Account.founder.is_(None), Account.created_at, Account.id)
+        return (await self._session.scalars(query.order_by(*order).limit(1))).one_or_none()
+
     async def add(self, account: Account) -> Account:
         """Adds it. Raises Taken when the name is another's, or when another request founded the server first."""
         self._session.add(account)

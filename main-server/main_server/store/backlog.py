@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.events import SessionClosed, SessionOpened, TurnEnded
+from contracts.events import ConversationSummarised, SessionClosed, SessionOpened, TurnEnded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +22,30 @@ class DeviceReport:
     server_aec: bool | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundKept:
+    """Files of a turn's sound have been put; "" = there is none of this side. `kept_until` is models.Utterance's."""
+
+    device_id: str
+    turn_id: str
+    started_at: datetime
+    heard_key: str = ""
+    said_key: str = ""
+    length_ms: float = 0.0
+    clarity: float | None = None
+    kept_until: datetime | None = None
+
+
+Noted = DeviceReport | SessionOpened | SessionClosed | TurnEnded | ConversationSummarised | SoundKept
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Something to write. `key` is the row it becomes, chosen at once so that writing it twice can be noticed."""
 
     key: str
     at: datetime
-    what: DeviceReport | SessionOpened | SessionClosed | TurnEnded
+    what: Noted
 
 
 class Backlog:
@@ -59,6 +76,10 @@ class Backlog:
         """The oldest entries, at most `most` of them, which are no longer in the backlog."""
         return [self._entries.popleft() for _ in range(min(most, len(self._entries)))]
 
+    def has_turn_of(self, device_id: str) -> bool:
+        """Whether a turn of this device waits."""
+        return any(is_turn_of(device_id, entry) for entry in self._entries)
+
     def _give_up_one(self) -> None:
         for index, entry in enumerate(self._entries):
             if not isinstance(entry.what, TurnEnded):
@@ -67,3 +88,7 @@ class Backlog:
                 return
         self._entries.popleft()
         self.dropped_turns += 1
+
+
+def is_turn_of(device_id: str, entry: Entry) -> bool:
+    return entry.what.device_id == device_id and isinstance(entry.what, TurnEnded)

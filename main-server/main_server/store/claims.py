@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from main_server.store.devices import Devices
@@ -17,6 +17,9 @@ from main_server.store.rows import name as short
 
 CODE_MINUTES = 10
 """How long a spoken code is good; the board is given another one then."""
+
+PROOF_S = 60
+"""How long after it has answered its challenge a board may ask again for what it proved that for."""
 
 KNOCK_DAYS = 7
 """How long an owner is shown that a board says it is one of theirs."""
@@ -52,34 +55,61 @@ class Claims:
         device = await Devices(self._session).by_device_id(short(knock.device_id))
         return device if device is not None and device.account_id is not None else None
 
-    async def wait(self, knock: Knock, *, with_code: bool) -> Claim | None:
-        """The row under which a board waits, the same until it expires; None when too many wait already."""
-        now = utc_now()
-        await self._session.execute(delete(Claim).where(Claim.expires_at <= now))
-        device_id, client_id = short(knock.device_id), short(knock.client_id)
-        query = select(Claim).where(Claim.device_id == device_id, Claim.client_id == client_id)
-        waiting = (await self._session.scalars(query)).one_or_none()
-        if waiting is not None and (waiting.code is not None) is with_code:
+    async def of(self, knock: Knock) -> Claim | None:
+        """The row under which a board waits."""
+        query = select(Claim).where(*_of(knock), Claim.expires_at > utc_now())
+        return (await self._session.scalars(query)).one_or_none()
+
+    async def wait(self, knock: Knock, *, with_code: bool, key_id: str | None = None) -> Claim | None:
+        """The row under which a board waits for a person, the same until it expires; None when too many wait already.
+        `key_id`: the key that it has just proven."""
+        waiting = await self.of(knock)
+        if waiting is not None and (waiting.code is not None) is with_code and waiting.told:
+            return waiting
+        lasts = timedelta(minutes=CODE_MINUTES) if with_code else timedelta(days=KNOCK_DAYS)
+        if waiting is not None and waiting.code is not None and with_code:
+            waiting.told = True
             return waiting
         if waiting is not None:
             await self._session.delete(waiting)
             await self._session.flush()
-        await self._make_room(knock.address)
-        if (await self._session.scalar(select(func.count()).select_from(Claim)) or 0) >= WAITING:
-            return None
-        lasts = timedelta(minutes=CODE_MINUTES) if with_code else timedelta(days=KNOCK_DAYS)
-        claim = Claim(
-            device_id=device_id,
-            client_id=client_id,
-            code=await self._free_code() if with_code else None,
-            challenge=secrets.token_hex(16),
-            board=short(knock.board),
-            address=knock.address,
-            expires_at=now + lasts,
+        return await self._add(knock, lasts, code=await self._free_code() if with_code else None, key_id=key_id)
+
+    async def challenge(self, knock: Knock, key_id: str) -> Claim | None:
+        """The row whose challenge a board has to answer with this key before it is told anything; None when too many
+        wait already. One that was answered is not asked again, unless nobody came for what it was good for."""
+        waiting = await self.of(knock)
+        if waiting is None:
+            return await self._add(knock, timedelta(minutes=CODE_MINUTES), key_id=key_id, told=False)
+        stale = waiting.proven_at is not None and waiting.proven_at < _proofs_since()
+        if stale or waiting.key_id != key_id:
+            waiting.key_id, waiting.challenge, waiting.proven_at = key_id, _new_challenge(), None
+        if waiting.proven_at is None:
+            waiting.told = False
+        return waiting
+
+    async def prove(self, claim: Claim, address: str) -> bool:
+        """Its challenge was answered from `address`; False when it had been before."""
+        proving = (
+            update(Claim)
+            .where(Claim.id == claim.id, Claim.challenge == claim.challenge, Claim.proven_at.is_(None))
+            .values(proven_at=utc_now(), proven_from=address)
         )
-        self._session.add(claim)
-        await self._session.flush()
-        return claim
+        return bool((await self._session.execute(proving)).rowcount)
+
+    async def take_proof(self, knock: Knock, key_id: str) -> bool:
+        """Whether the board has just proven this key, from where it asks now. A proof is good once."""
+        taking = (
+            update(Claim)
+            .where(
+                *_of(knock),
+                Claim.key_id == key_id,
+                Claim.proven_at >= _proofs_since(),
+                Claim.proven_from == knock.address,
+            )
+            .values(proven_at=None, challenge=_new_challenge())
+        )
+        return bool((await self._session.execute(taking)).rowcount)
 
     async def by_code(self, code: str) -> Claim | None:
         """The board that speaks this code."""
@@ -106,7 +136,12 @@ class Claims:
         query = (
             select(Claim, Device)
             .join(Device, Device.device_id == Claim.device_id)
-            .where(Device.account_id == account_id, Claim.code.is_(None), Claim.expires_at > utc_now())
+            .where(
+                Device.account_id == account_id,
+                Claim.code.is_(None),
+                Claim.told.is_(True),
+                Claim.expires_at > utc_now(),
+            )
             .order_by(Claim.created_at.desc(), Claim.id)
             .limit(WAITING_OF_ADDRESS)
         )
@@ -114,9 +149,41 @@ class Claims:
 
     async def let_in(self, claim: Claim, device: Device) -> None:
         """Believes the board: its Client-Id is the device's proof from now on, and older tokens end."""
-        device.claimed_client_id = device.client_id = claim.client_id
+        await self.believe(device, claim.client_id)
+
+    async def believe(self, device: Device, client_id: str) -> None:
+        """The device has this Client-Id now; what it had before to prove itself is worth nothing."""
+        device.claimed_client_id = device.client_id = short(client_id)
         await self._session.execute(delete(DeviceToken).where(DeviceToken.device_key == device.id))
-        await self._session.execute(delete(Claim).where(Claim.device_id == claim.device_id))
+        await self.forget(device)
+
+    async def forget(self, device: Device) -> None:
+        """Nobody waits any more in the name of the device."""
+        await self._session.execute(delete(Claim).where(Claim.device_id == device.device_id))
+
+    async def _add(
+        self, knock: Knock, lasts: timedelta, *, code: str | None = None, key_id: str | None, told: bool = True
+    ) -> Claim | None:
+        now = utc_now()
+        expired_or_its_own = or_(Claim.expires_at <= now, and_(*_of(knock)))
+        await self._session.execute(delete(Claim).where(expired_or_its_own))
+        await self._make_room(knock.address)
+        if (await self._session.scalar(select(func.count()).select_from(Claim)) or 0) >= WAITING:
+            return None
+        claim = Claim(
+            device_id=short(knock.device_id),
+            client_id=short(knock.client_id),
+            code=code,
+            challenge=_new_challenge(),
+            board=short(knock.board),
+            address=knock.address,
+            expires_at=now + lasts,
+            key_id=key_id,
+            told=told,
+        )
+        self._session.add(claim)
+        await self._session.flush()
+        return claim
 
     async def _make_room(self, address: str) -> None:
         kept = select(Claim.id).where(Claim.address == address).order_by(Claim.created_at.desc(), Claim.id)
@@ -130,6 +197,18 @@ class Claims:
             code = f"{secrets.randbelow(1_000_000):06d}"
             if await self._session.scalar(select(Claim.id).where(Claim.code == code)) is None:
                 return code
+
+
+def _of(knock: Knock) -> tuple[ColumnElement[bool], ...]:
+    return (Claim.device_id == short(knock.device_id), Claim.client_id == short(knock.client_id))
+
+
+def _new_challenge() -> str:
+    return secrets.token_hex(16)
+
+
+def _proofs_since() -> datetime:
+    return utc_now() - timedelta(seconds=PROOF_S)
 
 
 class DeviceTokens:

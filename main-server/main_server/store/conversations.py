@@ -52,12 +52,20 @@ class Conversations:
         return (await self._session.scalars(query)).one_or_none()
 
     async def page(
-        self, account_id: str, paging: Paging, *, device_key: str | None = None, search: str = ""
+        self,
+        account_id: str,
+        paging: Paging,
+        *,
+        device_key: str | None = None,
+        role_id: str | None = None,
+        search: str = "",
     ) -> Rows[Conversation]:
         """Conversations of an account in which something was said, the newest first."""
         query = select(Conversation).where(Conversation.account_id == account_id, Conversation.turn_count > 0)
         if device_key is not None:
             query = query.where(Conversation.device_key == device_key)
+        if role_id is not None:
+            query = query.where(Conversation.role_id == role_id)
         if search:
             like = containing(search)
             said = or_(Turn.user_text.ilike(like, escape="!"), Turn.reply_text.ilike(like, escape="!"))

@@ -7,6 +7,8 @@ StoreError                  code, and the sentence (contracts.errors.ZhiyinError
 ├── DatabaseFull            the disk, or the file's own limit, is full
 ├── NotADatabase            the file is something else, or damaged
 ├── DatabaseTooNew          made by a later version of Zhiyin than this one
+├── AudioUnavailable        the folder or the bucket of audio files
+├── AudioGone               a recording that is not there any more
 └── Taken                   a name, or a place of which there is one, is another's
 """
 
@@ -61,3 +63,15 @@ class Taken(StoreError):
     """A name, or a place of which there is only one, is another's."""
 
     code = "taken"
+
+
+class AudioUnavailable(StoreError):
+    """The folder or the bucket of audio files cannot be used."""
+
+    code = "audio_unavailable"
+
+
+class AudioGone(StoreError):
+    """A recording that is not there any more."""
+
+    code = "audio_gone"

@@ -19,9 +19,10 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from main_server.store import postgres, sqlite
+from main_server.store import erasure_triggers, postgres, sqlite
 from main_server.store.engine import explain, make_engine, read_url
 from main_server.store.errors import DatabaseLocked, DatabaseTooNew, DatabaseUnavailable
+from main_server.store.role_templates import keep_templates
 
 HEAD = "head"
 LOCK_WAIT_S = 60.0
@@ -74,8 +75,11 @@ def _upgrade(connection: Connection, revision: str) -> None:
     ours.attributes["connection"] = connection
     try:
         command.upgrade(ours, revision)
+        erasure_triggers.install(connection)
     except (CommandError, ResolutionError) as error:
         raise DatabaseTooNew(
             "The database was made by a later version of Zhiyin than this one. "
             "Install that version again, or begin with another ZHIYIN_DATA_DIR or ZHIYIN_DATABASE_URL."
         ) from error
+    if revision == HEAD:
+        keep_templates(connection)

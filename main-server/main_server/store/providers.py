@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from main_server.store.models import Provider, ProviderKind
 from main_server.store.paging import Paging, Rows, containing, page
 from main_server.store.sealing import Seal, place_of
+
+
+def opener(seal: Seal) -> Callable[[Provider], str]:
+    """Opens the secret of a provider, for its engine alone. Raises SecretLost."""
+    return lambda provider: seal.open(provider.secret, _place(provider))
 
 
 class Providers:
@@ -33,6 +40,12 @@ class Providers:
         query = select(Provider).where(Provider.id == provider_id, Provider.account_id == account_id)
         return (await self._session.scalars(query)).one_or_none()
 
+    async def named(self, account_id: str, kind: str, engine: str, name: str) -> Provider | None:
+        """The account's first provider of this kind, engine and name."""
+        its = (Provider.account_id == account_id, Provider.kind == kind, Provider.engine == engine)
+        query = select(Provider).where(*its, Provider.name == name).order_by(Provider.created_at, Provider.id).limit(1)
+        return (await self._session.scalars(query)).one_or_none()
+
     async def add(self, provider: Provider, secret: str) -> Provider:
         """Adds it with its secret."""
         self._session.add(provider)
@@ -42,11 +55,11 @@ class Providers:
 
     def keep_secret(self, provider: Provider, secret: str) -> None:
         """Seals a new secret; "" takes it away."""
-        provider.secret = self._seal.seal(secret, place_of("providers", "secret", provider.id))
+        provider.secret = self._seal.seal(secret, _place(provider))
 
     def secret_of(self, provider: Provider) -> str:
         """The secret, for the engine alone. Raises SecretLost."""
-        return self._seal.open(provider.secret, place_of("providers", "secret", provider.id))
+        return opener(self._seal)(provider)
 
     async def make_default(self, provider: Provider) -> None:
         """It serves its kind where a role names none; the one that did so before does not any more."""
@@ -63,3 +76,7 @@ class Providers:
             .execution_options(synchronize_session=False)
         )
         provider.is_default = True
+
+
+def _place(provider: Provider) -> str:
+    return place_of("providers", "secret", provider.id)

@@ -1,9 +1,9 @@
-"""Listens to the events and keeps what lasts: devices, conversations, turns.
+"""Listens to the events and keeps what lasts: devices, conversations with their summaries, turns.
 
 Events are noted at once and never wait for the database. One task writes what has gathered, a batch in one
 transaction, at most BATCH_PERIOD_S after it came. While the database fails the batch is tried again and again, and
 what comes meanwhile waits in a backlog of BACKLOG_LIMIT entries (backlog.py says what goes when it is full).
-`StageReached` is not kept: the turn that ends brings its timings along.
+`StageReached` and `DraftEnded` are not kept: the turn that ends brings its timings along.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import structlog
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from contracts.events import Event, SessionClosed, SessionOpened, StageReached, TurnEnded
+from contracts.events import DraftEnded, Event, SessionClosed, SessionOpened, StageReached, TurnEnded
 from main_server.store import postgres
-from main_server.store.backlog import Backlog, DeviceReport, Entry
+from main_server.store.backlog import Backlog, DeviceReport, Entry, Noted, SoundKept, is_turn_of
 from main_server.store.devices import Devices, KnownDevice
 from main_server.store.engine import Database
 from main_server.store.errors import StoreError
@@ -58,7 +58,9 @@ class Recorder:
         self._idle = asyncio.Event()
         self._idle.set()
         self._hurry = asyncio.Event()
-        self._under_way = 0
+        self._changed = asyncio.Event()
+        self._under_way: Sequence[Entry] = ()
+        self._open: dict[str, set[str]] = {}  # sessions by device_id; a device has two while one replaces the other
         self._task: asyncio.Task[None] | None = None
         self.problem = ""
         """A sentence while the database does not take what we write; "" when all is well."""
@@ -69,7 +71,7 @@ class Recorder:
     @property
     def depth(self) -> int:
         """Entries that are not yet in the database."""
-        return len(self._backlog) + self._under_way
+        return len(self._backlog) + len(self._under_way)
 
     @property
     def dropped(self) -> int:
@@ -83,8 +85,13 @@ class Recorder:
 
     def on_event(self, event: Event) -> None:
         """Notes an event to be written. Never blocks, never raises."""
-        if not isinstance(event, StageReached):
+        if not isinstance(event, StageReached | DraftEnded):
+            self._attend(event)
             self._note(event)
+
+    def sound_kept(self, sound: SoundKept) -> None:
+        """Notes the files of a turn that was noted before. Never blocks, never raises."""
+        self._note(sound)
 
     async def seen(
         self,
@@ -132,6 +139,13 @@ class Recorder:
             self._remember(device_id, known)
         return known
 
+    async def caught_up(self, device_id: str, session_id: str) -> None:
+        """Returns once the database has every turn of the device that came before this session: those that wait to be
+        written, and the one that a session it replaces is about to end. The caller has the deadline."""
+        while self._is_behind(device_id, session_id):
+            self._changed.clear()
+            await self._changed.wait()
+
     async def start(self) -> None:
         """Begins to write what was noted."""
         self._task = asyncio.create_task(self._run(), name="recorder")
@@ -160,7 +174,22 @@ class Recorder:
         if not self._idle.is_set():
             log.error("closed before everything was written", waiting=self.depth)
 
-    def _note(self, what: DeviceReport | SessionOpened | SessionClosed | TurnEnded) -> None:
+    def _attend(self, event: Event) -> None:
+        """Who is here now."""
+        if isinstance(event, SessionOpened):
+            self._open.setdefault(event.device_id, set()).add(event.session_id)
+        elif isinstance(event, SessionClosed) and event.device_id in self._open:
+            self._open[event.device_id].discard(event.session_id)
+            if not self._open[event.device_id]:
+                del self._open[event.device_id]
+            self._changed.set()
+
+    def _is_behind(self, device_id: str, session_id: str) -> bool:
+        others = self._open.get(device_id, set()) - {session_id}
+        waits = self._backlog.has_turn_of(device_id)
+        return bool(others) or waits or any(is_turn_of(device_id, entry) for entry in self._under_way)
+
+    def _note(self, what: Noted) -> None:
         if not self._backlog.add(Entry(new_id(), datetime.now(UTC), what)) and not self.problem:
             self.problem = "The database is slower than the talk: turns are being lost."
             log.error("backlog of the database is full", waiting=self.depth)
@@ -180,9 +209,10 @@ class Recorder:
             batch = self._backlog.take(BATCH_LIMIT)
             if not self._backlog:
                 self._arrived.clear()
-            self._under_way = len(batch)
+            self._under_way = batch
             await self._store(batch)
-            self._under_way = 0
+            self._under_way = ()
+            self._changed.set()
             if self._writer.prune_due:
                 await self._prune()
             if not self._backlog:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from contracts.events import SessionClosed, SessionOpened, TurnEnded, TurnTimings
+from contracts.events import ConversationSummarised, SessionClosed, SessionOpened, TurnEnded, TurnTimings
 from main_server.store.backlog import DeviceReport, Entry
-from main_server.store.models import CODE_CHARS, NAME_CHARS
+from main_server.store.models import CODE_CHARS, KEY_CHARS, NAME_CHARS
 
 TEXT_CHARS = 20_000
 """Longer texts of a turn are cut here."""
@@ -42,27 +43,25 @@ def devices(entries: Iterable[Entry]) -> dict[str, Row]:
     return found
 
 
-class NeededConversation(NamedTuple):
-    """A conversation some entry belongs to: whose, and its row without `device_key`, which only the database knows."""
+class Since(NamedTuple):
+    """When something first happened in a session, and on which device."""
 
+    at: datetime
     device_id: str
-    row: Row
 
 
-def conversations(entries: Iterable[Entry]) -> dict[str, NeededConversation]:
-    """Conversations the entries need, by session_id."""
-    found: dict[str, NeededConversation] = {}
+def sessions(entries: Iterable[Entry]) -> dict[str, Since]:
+    """The sessions that opened or said something, by session_id."""
+    found: dict[str, Since] = {}
     for entry in entries:
         what = entry.what
         if isinstance(what, SessionOpened):
-            started_at = what.opened_at
+            since = Since(what.opened_at, name(what.device_id))
         elif isinstance(what, TurnEnded):
-            started_at = what.started_at
+            since = Since(what.started_at, name(what.device_id))
         else:
             continue
-        session_id = name(what.session_id)
-        row = {"id": entry.key, "session_id": session_id, "started_at": started_at}
-        found.setdefault(session_id, NeededConversation(name(what.device_id), row))
+        found.setdefault(name(what.session_id), since)
     return found
 
 
@@ -73,6 +72,18 @@ def closings(entries: Iterable[Entry]) -> dict[str, tuple[datetime, str]]:
         for entry in entries
         if isinstance(entry.what, SessionClosed)
     }
+
+
+def summaries(entries: Iterable[Entry]) -> list[Row]:
+    """The newest summary of each session, as values for the writer."""
+    found: dict[str, Row] = {}
+    for entry in entries:
+        what = entry.what
+        if isinstance(what, ConversationSummarised) and what.summary:
+            session_id = name(what.session_id)
+            text = clean(what.summary, TEXT_CHARS)
+            found[session_id] = {"of_session": session_id, "through": name(what.turn_id), "text": text}
+    return list(found.values())
 
 
 def turn(key: str, conversation_id: str, ended: TurnEnded) -> Row:
@@ -95,6 +106,9 @@ def turn(key: str, conversation_id: str, ended: TurnEnded) -> Row:
         "voice": name(ended.voice),
         "prompt_tokens": min(ended.prompt_tokens, MOST_TOKENS),
         "completion_tokens": min(ended.completion_tokens, MOST_TOKENS),
+        "said_role_id": ended.role_id[:KEY_CHARS],
+        "cost": ended.cost if ended.cost is not None and math.isfinite(ended.cost) else None,
+        "currency": code(ended.currency),
         "tools": [name(tool) for tool in ended.tools],
         **{timing: getattr(ended.timings, timing) for timing in _TIMINGS},
     }

@@ -18,12 +18,12 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from main_server.store.errors import StoreError
-from main_server.store.models import Provider
+from main_server.store.models import DataKey, DeviceKey, Provider
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
 
-SEALED = ((Provider, Provider.secret),)
+SEALED = ((Provider, Provider.secret), (DeviceKey, DeviceKey.secret), (DataKey, DataKey.sealed))
 """The columns that hold sealed texts; "" = no secret."""
 
 

@@ -12,15 +12,18 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import Boolean, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Boolean, Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy.orm import aliased
 
-from contracts.events import SessionClosed, TurnEnded
-from main_server.store import rows
-from main_server.store.backlog import Entry
+from contracts.events import ConversationSummarised, SessionClosed, TurnEnded
+from main_server.store import rows, sounds
+from main_server.store.backlog import Entry, SoundKept
 from main_server.store.engine import Database
-from main_server.store.models import Conversation, Device, Turn, UtcDateTime, new_id
+from main_server.store.models import Conversation, Device, Role, Turn, UtcDateTime, new_id
+from main_server.store.threads import Threads, written_before
 
 REMEMBERED_KEYS = 4_096
 """Devices, and conversations, whose keys need no query."""
@@ -31,6 +34,14 @@ KEPT_SILENT_DEVICES = 10_000
 PRUNE_EVERY_DEVICES = 1_000
 PRUNED_AT_ONCE = 5_000
 """Rows one pruning deletes at most, so that no turn waits long behind it; more than come between two prunings."""
+
+MEMORY_AFTER_END = timedelta(seconds=60)
+"""How long after its end a conversation is looked at for what is worth remembering: it may go on in a moment."""
+
+MEMORY_AFTER_LAST_TURN = timedelta(minutes=10)
+"""How long after its last turn a conversation is taken to have ended, though nobody saw it end."""
+
+_TELLS_NO_DEVICE = (SessionClosed, ConversationSummarised, SoundKept)
 
 LOST = "lost"
 """Closing reason of a conversation whose end nobody saw: the process was killed."""
@@ -54,28 +65,79 @@ _touch_device = (
 _count_turns = (
     update(Conversation)
     .where(Conversation.id == bindparam("key"))
-    .values({Conversation.turn_count: Conversation.turn_count + bindparam("more")})
+    .values(
+        {
+            Conversation.turn_count: Conversation.turn_count + bindparam("more"),
+            Conversation.memory_due_at: bindparam("due_at", type_=UtcDateTime),
+        }
+    )
+)
+_if_due = case(
+    (Conversation.memory_due_at.is_not(None), bindparam("due_at", type_=UtcDateTime)), else_=Conversation.memory_due_at
 )
 _close = (
     update(Conversation)
     .where(Conversation.session_id == bindparam("of_session"))
-    .values({Conversation.ended_at: bindparam("at"), Conversation.closed_reason: bindparam("why")})
+    .values(
+        {
+            Conversation.ended_at: bindparam("at"),
+            Conversation.closed_reason: bindparam("why"),
+            Conversation.memory_due_at: _if_due,
+        }
+    )
+)
+_take_over = (
+    update(Conversation)
+    .where(Conversation.id == bindparam("key"))
+    .values(
+        {
+            Conversation.session_id: bindparam("of_session"),
+            Conversation.ended_at: None,
+            Conversation.closed_reason: "",
+            Conversation.memory_due_at: _if_due,
+        }
+    )
+)
+_through = aliased(Turn)
+_sum_up = (
+    update(Conversation)
+    .where(Conversation.session_id == bindparam("of_session"))
+    .values(
+        {
+            Conversation.summary: bindparam("text"),
+            Conversation.summarised_turns: select(func.count())
+            .where(
+                Turn.conversation_id == Conversation.id,
+                Turn.started_at
+                <= select(func.max(_through.started_at))
+                .where(_through.conversation_id == Conversation.id, _through.turn_id == bindparam("through"))
+                .correlate(Conversation)
+                .scalar_subquery(),
+            )
+            .correlate(Conversation)
+            .scalar_subquery(),
+        }
+    )
 )
 _lose = (
     update(Conversation)
-    .where(Conversation.device_key == bindparam("of_device"), Conversation.ended_at.is_(None))
+    .where(
+        Conversation.device_key == bindparam("of_device"),
+        Conversation.id != bindparam("but"),
+        Conversation.ended_at.is_(None),
+    )
     .values({Conversation.ended_at: bindparam("at"), Conversation.closed_reason: LOST})
 )
 
 
-# A turn belongs to whom its conversation belongs to.
+# A turn belongs to whom its conversation belongs to; its role is the one that answered, as long as that is there.
+_its_conversation = Conversation.id == bindparam("of_conversation")
 _add_turns = insert(Turn).values(
-    {
-        column.key: select(getattr(Conversation, column.key))
-        .where(Conversation.id == bindparam("of_conversation"))
-        .scalar_subquery()
-        for column in (Turn.account_id, Turn.role_id)
-    }
+    account_id=select(Conversation.account_id).where(_its_conversation).scalar_subquery(),
+    role_id=func.coalesce(
+        select(Role.id).where(Role.id == bindparam("said_role_id")).scalar_subquery(),
+        select(Conversation.role_id).where(_its_conversation).scalar_subquery(),
+    ),
 )
 
 
@@ -136,9 +198,7 @@ class Writer:
         Raises what SQLAlchemy raises.
         """
         transaction = Transaction(batch, again=again)
-        known = Learned(
-            self._device_keys.of(transaction.devices), self._conversation_keys.of(transaction.conversations)
-        )
+        known = Learned(self._device_keys.of(transaction.devices), self._conversation_keys.of(transaction.sessions))
         learned = await self._database.write(partial(transaction.run, known))
         self._device_keys.remember(learned.devices)
         self._conversation_keys.remember(learned.conversations)
@@ -177,10 +237,13 @@ class Transaction:
     """One batch, and the statements that write it. `run` may happen in another thread."""
 
     def __init__(self, batch: Sequence[Entry], *, again: bool) -> None:
-        self.devices = rows.devices(entry for entry in batch if not isinstance(entry.what, SessionClosed))
-        self.conversations = rows.conversations(batch)
+        self.devices = rows.devices(entry for entry in batch if not isinstance(entry.what, _TELLS_NO_DEVICE))
+        self.sessions = rows.sessions(batch)
         self.closings = rows.closings(batch)
-        self._turns = [(entry.key, entry.what) for entry in batch if isinstance(entry.what, TurnEnded)]
+        self._summaries = rows.summaries(batch)
+        self._batch = batch
+        self._turns = [(entry, entry.what) for entry in batch if isinstance(entry.what, TurnEnded)]
+        self._sounds = [(entry.key, entry.what) for entry in batch if isinstance(entry.what, SoundKept)]
         self._again = again
 
     def run(self, known: Learned, connection: Connection) -> Learned:
@@ -188,9 +251,11 @@ class Transaction:
         devices, new_devices = self._write_devices(connection, known.devices)
         conversations = self._write_conversations(connection, known.conversations, devices)
         self._write_turns(connection, conversations)
+        sounds.write(connection, self._sounds)
+        if self._summaries:
+            connection.execute(_sum_up, self._summaries)
         if self.closings:
-            closed = [{"of_session": session, "at": at, "why": why} for session, (at, why) in self.closings.items()]
-            connection.execute(_close, closed)
+            connection.execute(_close, [_closing(session, *end) for session, end in self.closings.items()])
         return Learned(devices, conversations, new_devices)
 
     def _write_devices(self, connection: Connection, known: dict[str, str]) -> tuple[dict[str, str], int]:
@@ -210,33 +275,35 @@ class Transaction:
     def _write_conversations(
         self, connection: Connection, known: dict[str, str], devices: dict[str, str]
     ) -> dict[str, str]:
-        """Makes the conversations of the batch that are not there yet; their keys by session_id."""
-        unknown = [session_id for session_id in self.conversations if session_id not in known]
+        """Makes the conversations of the batch that are not there yet, or lets older ones go on; keys by session_id."""
+        unknown = {session_id: since for session_id, since in self.sessions.items() if session_id not in known}
         if not unknown:
             return known
         query = select(Conversation.session_id, Conversation.id).where(Conversation.session_id.in_(unknown))
         found = known | {row.session_id: row.id for row in connection.execute(query)}
-        made = [
-            needed.row | {"device_key": devices[needed.device_id], "closed_reason": "", "turn_count": 0, "title": ""}
-            for session_id, needed in self.conversations.items()
-            if session_id not in found
+        threads = Threads(found | written_before(connection, self._batch) if self._again else found)
+        threads.read(connection, {devices[since.device_id] for since in unknown.values()}, min(unknown.values()).at)
+        threads.place(self._batch, devices)
+        self._lose_others(connection, threads)
+        if threads.made:  # of a device that was deleted meanwhile: the insert fails, and all is tried again
+            connection.execute(insert(Conversation), threads.made)
+        if threads.taken_over:
+            taken = [_taking(key, *by) for key, by in threads.taken_over.items()]
+            connection.execute(_take_over, taken)
+        return threads.keys
+
+    def _lose_others(self, connection: Connection, threads: Threads) -> None:
+        """A device has one session at a time, so an older one still open can only have been cut off. Where it is about
+        to be closed for a better reason ("replaced"), its own SessionClosed says so after this."""
+        opening = [{"of_device": row["device_key"], "but": row["id"], "at": row["started_at"]} for row in threads.made]
+        opening += [
+            {"of_device": device_key, "but": key, "at": at} for key, (_, at, device_key) in threads.taken_over.items()
         ]
-        if made:
-            whose = select(Device.id, Device.account_id, Device.role_id).where(
-                Device.id.in_([row["device_key"] for row in made])
-            )
-            belongs = {row.id: row for row in connection.execute(whose)}
-            for row in made:  # a device that was deleted meanwhile: the insert fails, and all is tried again
-                owner = belongs.get(row["device_key"])
-                row |= {"account_id": owner and owner.account_id, "role_id": owner and owner.role_id}
-            # A device has one session at a time, so an older one still open can only have been cut off. Where it is
-            # about to be closed for a better reason ("replaced"), its own SessionClosed says so after this.
-            connection.execute(_lose, [{"of_device": row["device_key"], "at": row["started_at"]} for row in made])
-            connection.execute(insert(Conversation), made)
-        return found | {row["session_id"]: row["id"] for row in made}
+        if opening:
+            connection.execute(_lose, opening)
 
     def _write_turns(self, connection: Connection, conversations: dict[str, str]) -> None:
-        turns = [rows.turn(key, conversations[rows.name(what.session_id)], what) for key, what in self._turns]
+        turns = [rows.turn(each.key, conversations[rows.name(what.session_id)], what) for each, what in self._turns]
         if self._again and turns:
             query = select(Turn.id).where(Turn.id.in_([turn["id"] for turn in turns]))
             there = set(connection.scalars(query))
@@ -245,7 +312,16 @@ class Transaction:
             return
         connection.execute(_add_turns, [turn | {"of_conversation": turn["conversation_id"]} for turn in turns])
         more = Counter(turn["conversation_id"] for turn in turns)
-        connection.execute(_count_turns, [{"key": key, "more": count} for key, count in more.items()])
+        due_at = max(entry.at for entry, _ in self._turns) + MEMORY_AFTER_LAST_TURN
+        connection.execute(_count_turns, [{"key": key, "more": n, "due_at": due_at} for key, n in more.items()])
+
+
+def _closing(session_id: str, at: datetime, why: str) -> rows.Row:
+    return {"of_session": session_id, "at": at, "why": why, "due_at": at + MEMORY_AFTER_END}
+
+
+def _taking(key: str, session_id: str, at: datetime, device_key: str) -> rows.Row:
+    return {"key": key, "of_session": session_id, "due_at": at + MEMORY_AFTER_LAST_TURN}
 
 
 def _touch(key: str, told: rows.Row) -> rows.Row:

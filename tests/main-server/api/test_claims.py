@@ -4,78 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import func, select, update
 
-from fakes.api_people import ApiHouse, Person, api_house
-from main_server.api.access.attempts import Attempts
+from contracts.house_toy import NAMES
+from fakes.api_people import KEY, PLENTY, ApiHouse
+from fakes.street import ANOTHERS, HERS, MAC, TOY_TOKEN, Street, claimed, street_on
+from main_server.api.access.attempts import Attempts, Limit
+from main_server.api.access.origin import TrustedProxies
 from main_server.claim_desk import StoreClaimDesk
-from main_server.device.gate import Admitted, Credentials, TokenGate
 from main_server.device.ota import ota_router
+from main_server.network import networks
 from main_server.store.claims import WAITING_OF_ADDRESS
 from main_server.store.models import Claim, Device, DeviceToken, utc_now
+from main_server.store.sealing import Seal
 
-MAC = "24:6f:28:ab:cd:ef"
-HERS, ANOTHERS = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
-
-Json = dict[str, Any]
-
-
-class Street:
-    """The configuration address and the door of a server that lets claimed boards in only."""
-
-    def __init__(self, house: ApiHouse) -> None:
-        self.house = house
-        self.desk = StoreClaimDesk(house.parts.database)
-        self.gate = TokenGate(self.desk)
-        house.app.include_router(ota_router(lan_address=lambda: "192.168.1.10", desk=self.desk))
-
-    async def ask(self, path: str, mac: str, client: str, address: str, language: str = "en-US") -> httpx.Response:
-        headers = {"Device-Id": mac, "Client-Id": client, "User-Agent": "box-3/2.4.2", "Accept-Language": language}
-        transport = httpx.ASGITransport(self.house.app, client=(address, 40_000))
-        async with httpx.AsyncClient(transport=transport, base_url="http://192.168.1.10:8000") as board:
-            return await board.post(path, headers=headers, content="{}")
-
-    async def boot(self, mac: str = MAC, client: str = HERS, address: str = "192.168.1.50", **more: str) -> Json:
-        answer = await self.ask("/xiaozhi/ota/", mac, client, address, **more)
-        assert answer.status_code == 200, answer.text
-        told: Json = answer.json()
-        assert ("websocket" in told) is not ("activation" in told)
-        return told
-
-    async def code(self, **board: str) -> str:
-        return str((await self.boot(**board))["activation"]["code"])
-
-    async def token(self, **board: str) -> str:
-        return str((await self.boot(**board))["websocket"]["token"])
-
-    async def enters(self, token: str, mac: str = MAC, client: str = HERS) -> bool:
-        verdict = await self.gate.authorise(Credentials(mac, client, f"Bearer {token}", "192.168.1.50"))
-        return isinstance(verdict, Admitted)
-
-
-@asynccontextmanager
-async def street_on(url: str, **parts: Any) -> AsyncIterator[Street]:
-    async with api_house(url, **parts) as house:
-        yield Street(house)
+HOUSE_TOY = f"{NAMES}01"
 
 
 @pytest.fixture
 async def street(house: ApiHouse) -> Street:
     return Street(house)
-
-
-async def claimed(street: Street) -> Person:
-    """An owner who has typed the code of the board."""
-    owner = await street.house.founder()
-    await owner.ask("POST", "/claims", 201, json={"code": await street.code()})
-    return owner
 
 
 async def test_a_board_speaks_six_digits_and_talks_once_they_are_typed(street: Street) -> None:
@@ -215,6 +167,41 @@ async def test_codes_cannot_be_walked(any_url: str) -> None:
         assert await owner.refused("POST", "/claims", 429, json={"code": code}) == "too_many_tries"
 
 
+async def test_guesses_count_for_the_account_and_for_the_address(any_url: str) -> None:
+    async with street_on(any_url, attempts=Attempts({**PLENTY, "claim": Limit(3, 600)})) as street:
+        owner = await street.house.founder()
+        max_ = await street.house.invited(owner, "max")
+        code = await street.code()
+        wrong = {"code": f"{(int(code) + 1) % 1_000_000:06d}"}
+        for _ in range(3):
+            await owner.refused("POST", "/claims", 404, json=wrong)
+        assert await max_.refused("POST", "/claims", 429, json={"code": code}) == "too_many_tries"  # of one address
+        forged = {"x-forwarded-for": "203.0.113.1", "forwarded": "for=203.0.113.1"}
+        assert await max_.refused("POST", "/claims", 429, json={"code": code}, headers=forged) == "too_many_tries"
+        cookies = owner.http.cookies
+        owner.http = street.house.stranger(address="203.0.113.7").http
+        owner.http.cookies = cookies
+        assert await owner.refused("POST", "/claims", 429, json={"code": code}) == "too_many_tries"  # of one account
+
+
+async def test_an_address_that_is_only_forwarded_is_not_the_boards(any_url: str) -> None:
+    async with street_on(any_url, proxies=TrustedProxies(networks("10.0.0.1"))) as street:
+        owner = await claimed(street)
+        await street.boot(client=ANOTHERS, address="203.0.113.9", x_forwarded_for="127.0.0.1")
+        [knock] = (await owner.ask("GET", "/claims"))["items"]
+        assert knock["address"] == "203.0.113.9"
+        await owner.ask("DELETE", f"/claims/{knock['id']}", 204)
+        await street.boot(client=ANOTHERS, address="10.0.0.1", x_forwarded_for="127.0.0.1, 198.51.100.4")
+        [knock] = (await owner.ask("GET", "/claims"))["items"]
+        assert knock["address"] == "198.51.100.4"
+
+
+@pytest.mark.parametrize("address", [HOUSE_TOY, MAC])
+async def test_the_token_of_one_machines_toy_is_no_boards(street: Street, address: str) -> None:
+    await claimed(street)
+    assert not await street.enters(TOY_TOKEN, mac=address)
+
+
 async def test_a_viewer_claims_nothing(street: Street) -> None:
     owner = await street.house.founder()
     viewer = await street.house.invited(owner, "vera", "viewer")
@@ -245,6 +232,6 @@ async def test_a_board_is_told_to_come_again_while_the_database_is_away(street: 
 
     street.house.app.router.routes.clear()
     street.house.app.include_router(
-        ota_router(lan_address=lambda: "192.168.1.10", desk=Away(street.house.parts.database))
+        ota_router(lan_address=lambda: "192.168.1.10", desk=Away(street.house.parts.database, Seal([KEY])))
     )
     assert (await street.ask("/xiaozhi/ota/", MAC, HERS, "192.168.1.50")).status_code == 503

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from contracts.language_model import Author, Message, ToolCall
-from main_server.conversation.history import CANCELLED, INTERRUPTED, MAX_RESULT_CHARS, History, estimated_tokens
+from main_server.conversation.history import CANCELLED, INTERRUPTED, MAX_RESULT_CHARS, History
+from main_server.conversation.remembering import Memory
 from main_server.conversation.sentences import SentenceSplitter
+from main_server.conversation.tokens import estimated_tokens
 
 CALL = ToolCall("call_1", "look", {"at": "sky"})
 
@@ -157,3 +162,73 @@ def test_tokens_are_guessed_by_script() -> None:
     assert estimated_tokens("one two three four five six seven eight nine ten") == 13
     assert estimated_tokens("打开 WiFi 吧") == 4
     assert estimated_tokens("") == 0
+
+
+def test_memories_and_summary_stand_behind_the_persona_in_one_message() -> None:
+    history = History("You are Lulu.")
+    talk(history, 1)
+    history.remember([Memory("likes tea", about="Mia")])
+    history.sum_up("They met.", "nobody")
+    [system] = [message for message in history.messages() if message.author is Author.SYSTEM]
+    at = [system.text.index(part) for part in ("You are Lulu.", "(Mia) likes tea", "They met.")]
+    assert at == sorted(at) and at[0] == 0
+    history.remember([])
+    assert "tea" not in history.messages()[0].text
+
+
+def test_a_window_of_one_turn_has_nothing_to_sum_up() -> None:
+    history = History(max_turns=1)
+    history.add_user("question", "t1")
+    history.add_reply("answer")
+    assert history.oldest() is None
+
+
+def test_a_summary_that_comes_after_its_turns_were_dropped_drops_no_others() -> None:
+    history = History(max_turns=4)
+    for number in range(4):
+        history.add_user(f"question {number}", f"t{number}")
+        history.add_reply("answer")
+    oldest = history.oldest()
+    assert oldest is not None and oldest.through == "t2"
+    for number in range(4, 8):
+        history.add_user(f"question {number}", f"t{number}")
+        history.add_reply("answer")
+    before = len(history)
+    history.sum_up("They met.", oldest.through)
+    assert len(history) == before and "They met." in history.messages()[0].text
+
+
+words = st.text("ab 你", max_size=400)
+steps = st.lists(st.tuples(words, words, st.booleans(), st.booleans(), st.booleans()), max_size=40)
+
+
+@given(steps=steps, max_turns=st.integers(1, 14), max_tokens=st.integers(20, 2_000))
+@settings(max_examples=150, deadline=None)
+def test_the_prompt_only_grows_between_two_losses_of_old_turns(
+    steps: list[tuple[str, str, bool, bool, bool]], max_turns: int, max_tokens: int
+) -> None:
+    """Whatever is said: a request begins as the one before, unless turns were dropped or summed up in between."""
+    history = History("You are Lulu.", max_turns=max_turns, max_tokens=max_tokens)
+    before: list[Message] = []
+    kept, lost = 0, True
+    for number, (asked, answered, interrupted, calls, sums_up) in enumerate(steps):
+        history.add_user(asked, f"t{number}")
+        lost = lost or len(history) < kept
+        messages = history.messages("It is noon.")
+        assert messages[-2 if len(messages) > 1 else -1].text in ("It is noon.", messages[-1].text)
+        if not lost:
+            assert messages[: len(before)] == before
+        before = messages[: next(i for i, m in enumerate(messages) if m.text == "It is noon.")]
+        kept = len(history)
+        if calls:
+            history.add_calls([CALL])
+            history.add_result("call_1", "blue")
+        history.add_reply(answered, interrupted)
+        lost = len(history) < kept
+        kept = len(history)
+        if sums_up and (oldest := history.oldest()) is not None:
+            history.sum_up(f"summary {number}", oldest.through)
+            lost = True
+            assert 1 <= len(history) < kept
+            kept = len(history)
+    assert len(history) <= max_turns

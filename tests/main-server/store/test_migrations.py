@@ -20,7 +20,7 @@ from fakes.outsider import Outsider
 from main_server.store.engine import default_url, open_database
 from main_server.store.errors import DatabaseReadOnly, DatabaseTooNew, DatabaseUnavailable, NotADatabase
 from main_server.store.migrate import config, migrate
-from main_server.store.models import Base, Conversation, Device, Turn
+from main_server.store.models import Base, Claim, Conversation, Device, Turn
 from main_server.store.recorder import Recorder
 
 REVISIONS = [script.revision for script in reversed(list(ScriptDirectory.from_config(config()).walk_revisions()))]
@@ -50,7 +50,11 @@ ROWS_OF = {
         " ('r1', 'a1', 'Pip', 'en', '', '', 1, 1, 1, '', '[]', '[]', '', '', '2026-11-03 10:00:00.000000',"
         " '2026-11-03 10:00:00.000000', 1)",
     ],
-    "0006": ["UPDATE devices SET account_id = 'a1', role_id = 'r1', name = 'Pip' WHERE id = 'd1'"],
+    "0006": [
+        "UPDATE devices SET account_id = 'a1', role_id = 'r1', name = 'Pip' WHERE id = 'd1'",
+        "INSERT INTO claims (id, device_id, client_id, code, challenge, board, address, created_at, expires_at) VALUES"
+        " ('w1', 'cc:dd', 'c2', '123456', 'x', '', '', '2026-11-03 10:00:00.000000', '2126-11-03 10:00:00.000000')",
+    ],
 }
 """Rows as a database of that revision holds them; what a later revision adds is added by its own entry."""
 
@@ -76,6 +80,8 @@ async def test_a_database_of_every_revision_upgrades_with_its_rows(
         [device] = await session.scalars(select(Device))
         [conversation] = await session.scalars(select(Conversation))
         [turn] = await session.scalars(select(Turn))
+        waiting = [(claim.code, claim.told, claim.key_id) for claim in await session.scalars(select(Claim))]
+    assert waiting == ([("123456", True, None)] if revision >= "0006" else [])
     await database.close()
     assert (device.device_id, device.chip) == ("aa:bb", "esp32s3")
     assert device.server_aec is (None if revision == "0001" else True)

@@ -21,6 +21,7 @@ from contracts.speech import VoiceChoice
 from engine_http.address import endpoint, server_url, with_key
 from engine_http.connections import Connections
 from engine_http.failures import Failures
+from engine_http.knobs import TTS, Knobs
 from tts_server.engines.base import amplified, has_words, sentences, without_signs
 from tts_server.engines.sound_stream import SoundStream
 
@@ -47,7 +48,7 @@ class OpenAISynthesizer:
 
     `base_url` ends before /audio/speech. `voice` is used where VoiceChoice names none; `options` go into every request
     as they are. `response_format` is "pcm" or "wav", but whichever of the two comes is taken. The API has speed but no
-    pitch. `takes_drafts`: it is a tts-server of ours, which knows what may wait.
+    pitch. `takes_drafts`: it is a tts-server of ours, which knows what may wait. `connector` is as in Connections.
     Raises EngineUnavailable when the address or the key cannot be used.
     """
 
@@ -65,16 +66,18 @@ class OpenAISynthesizer:
         options: Mapping[str, Any] | None = None,
         max_connections: int = 512,
         takes_drafts: bool = False,
+        connector: Mapping[str, Any] | None = None,
+        knobs: Knobs = TTS,
     ) -> None:
         url = server_url(base_url)
         if url is None:
             raise EngineUnavailable(
-                "The speech server's address is not one of the kind http://host:port/v1; set ZHIYIN_TTS.",
+                f"The speech server's address is not one of the kind http://host:port/v1; set {knobs.address}.",
                 engine=self.name,
             )
         self._url, header = with_key(endpoint(url, _PATH), key, "speech server", self.name)
         where = f"{self._url.host}:{self._url.port}"
-        self._failures = Failures(self.name, "speech server", where, "ZHIYIN_TTS", "address, model and voice")
+        self._failures = Failures(self.name, "speech server", where, knobs, "address, model and voice")
         self._model = model
         self._voice = voice
         self._response_format = response_format
@@ -82,7 +85,11 @@ class OpenAISynthesizer:
         self._options = dict(options or {})
         self._takes_drafts = takes_drafts
         self._connections = Connections(
-            header, connect_s=self._deadlines.connect_s, limit=max_connections, read_buffer_bytes=READ_BUFFER_BYTES
+            header,
+            connect_s=self._deadlines.connect_s,
+            limit=max_connections,
+            read_buffer_bytes=READ_BUFFER_BYTES,
+            connector=connector,
         )
 
     async def speak(self, words: AsyncIterator[str], choice: VoiceChoice) -> AsyncIterator[Pcm]:

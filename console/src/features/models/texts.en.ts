@@ -14,7 +14,12 @@ const en: Translation<typeof zh> = {
     vision: 'understands pictures of the camera',
     encoder: 'tells who is speaking',
   },
-  builtIn: 'Built in: {what}',
+  serves: 'Now: {what}',
+  basic: {
+    llm: 'Now: the offline brain, which tells the time and jokes, and sets the volume.',
+    asr: 'Now: the built-in recogniser, which understands a few dozen English sentences.',
+    tts: 'Now: the built-in espeak-ng, which sounds like a machine.',
+  },
   nothing: 'Nothing built in; add one when you need it.',
   default: 'Default',
   makeDefault: 'Make default',

@@ -11,7 +11,12 @@ export default {
     vision: '看懂摄像头的照片',
     encoder: '听出是谁在说话',
   },
-  builtIn: '自带：{what}',
+  serves: '现在用的：{what}',
+  basic: {
+    llm: '现在用的：自带的离线大脑，会报时、讲笑话、调音量。',
+    asr: '现在用的：自带的识别，听得懂几十句英文。',
+    tts: '现在用的：自带的 espeak-ng，机器味很重。',
+  },
   nothing: '没有自带的，需要时在这里添加。',
   default: '默认',
   makeDefault: '设为默认',

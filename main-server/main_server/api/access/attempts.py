@@ -31,6 +31,7 @@ LIMITS = {
     "registration": Limit(20, 3_600),
     "password": Limit(10, 900),
     "claim": Limit(10, 600),
+    "provider test": Limit(30, 600),  # each may cost money, and make this server connect to where it is told
 }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,6 +19,7 @@ from main_server.api.problems import Problem, not_found
 from main_server.api.sessions import Reading, Writing
 from main_server.store.accounts import Accounts, account_name
 from main_server.store.audit import Audit
+from main_server.store.devices import Devices
 from main_server.store.invitations import Invitations
 from main_server.store.logins import Logins
 from main_server.store.models import Account, Invitation, Rank, utc_now
@@ -76,9 +78,12 @@ async def register(newcomer: Newcomer, request: Request, response: Response, par
     address = parts.proxies.client_address(request)
     async with parts.database.writing() as session:
         account = await _new_account(session, newcomer, password_hash)
+        house_toys = await _take_house_toys(session, account) if account.founder else []
         Audit(session).note("registered", account_id=account.id, actor=account.name, address=address, rank=account.rank)
         browser = request.headers.get("user-agent", "")
         secret = await Logins(session).open(account.id, browser=browser, address=address)
+    for device_id in house_toys:
+        parts.live.forget(device_id)
     give_cookie(response, secret, secure=parts.proxies.is_secure(request))
     mark(response, account.version)
     return AccountShown.of(account)
@@ -157,13 +162,16 @@ async def edit_account(
 
 
 @router.delete("/accounts/{account_id}", operation_id="deleteAccount", status_code=204)
-async def delete_account(account_id: RowId, caller: Owner, session: Writing) -> None:
-    """Deletes an account with all that is its own; its devices become nobody's."""
+async def delete_account(
+    account_id: RowId, caller: Owner, parts: Parts, after: BackgroundTasks, session: Writing
+) -> None:
+    """Deletes an account with all that is its own, recordings included; its devices become nobody's."""
     account = await _existing(session, account_id)
     if await Accounts(session).is_last_owner(account):
         raise Problem(409, "last_owner", "This is the last owner: make somebody else owner first.")
     _note(session, "account_deleted", caller, account, name=account.name)
     await Accounts(session).delete(account)
+    after.add_task(parts.erase_soon)
 
 
 def _set_rank(account: Account, rank: Rank) -> None:
@@ -217,6 +225,14 @@ async def _new_account(session: AsyncSession, newcomer: Newcomer, password_hash:
     if founding:
         await Invitations(session).forget_foundings()
     return account
+
+
+async def _take_house_toys(session: AsyncSession, founder: Account) -> Sequence[str]:
+    """What was said with the toy in software before there was an account is the first one's; the toys' names."""
+    names = await Devices(session).nobodys_house_toys()
+    for device_id in names:
+        await Devices(session).give_house_toy(device_id, founder.id)
+    return names
 
 
 async def _may_still_invite(session: AsyncSession, invitation: Invitation) -> bool:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, BackgroundTasks, Query
 from pydantic import BaseModel
 
 from main_server.api.access.caller import AnyCaller, Editor
 from main_server.api.fields import RowId
 from main_server.api.paging import ByTime, Page, Search, page_of
+from main_server.api.parts import Parts
 from main_server.api.problems import not_found
+from main_server.api.resources.recordings import audio_of_reply, audio_of_utterance
 from main_server.api.sessions import Reading, Writing
 from main_server.store.audit import Audit
 from main_server.store.conversations import Conversations
-from main_server.store.models import Conversation, Turn
+from main_server.store.models import Conversation, Turn, Utterance
+from main_server.store.recordings import Recordings
 
 router = APIRouter(tags=["conversations"])
 
@@ -36,7 +39,8 @@ class ConversationShown(BaseModel):
 
 
 class TurnShown(BaseModel):
-    """`heard_text` is what the person can have heard of `reply_text`; times are docs/events.md's."""
+    """`heard_text` is what the person can have heard of `reply_text`; times are docs/events.md's. `heard_audio` and
+    `said_audio` are where the sound of both sides is, null where it is not kept."""
 
     id: str
     conversation_id: str
@@ -65,10 +69,15 @@ class TurnShown(BaseModel):
     reply_ms: float | None
     total_ms: float | None
     speech_end_to_sound_ms: float | None
+    heard_audio: str | None = None
+    said_audio: str | None = None
 
     @classmethod
-    def of(cls, turn: Turn) -> TurnShown:
-        return cls.model_validate(turn, from_attributes=True)
+    def of(cls, turn: Turn, heard: Utterance | None) -> TurnShown:
+        shown = cls.model_validate(turn, from_attributes=True)
+        shown.heard_audio = audio_of_utterance(heard.id) if heard is not None else None
+        shown.said_audio = audio_of_reply(turn.id) if turn.audio_key else None
+        return shown
 
 
 @router.get("/conversations", operation_id="listConversations")
@@ -97,15 +106,20 @@ async def list_turns(conversation_id: RowId, caller: AnyCaller, paging: ByTime, 
     """Turns in the order they were begun."""
     if await Conversations(session).of_account(caller.sees_id, conversation_id) is None:
         raise not_found("conversation")
-    return page_of(await Conversations(session).turns_page(conversation_id, paging), TurnShown.of)
+    rows = await Conversations(session).turns_page(conversation_id, paging)
+    heard = await Recordings(session).of_turns([turn.id for turn in rows.items])
+    return page_of(rows, lambda turn: TurnShown.of(turn, heard.get(turn.id)))
 
 
 @router.delete("/conversations/{conversation_id}", operation_id="deleteConversation", status_code=204)
-async def delete_conversation(conversation_id: RowId, caller: Editor, session: Writing) -> None:
-    """Forgets a conversation and all that was said in it."""
+async def delete_conversation(
+    conversation_id: RowId, caller: Editor, parts: Parts, after: BackgroundTasks, session: Writing
+) -> None:
+    """Forgets a conversation and all that was said in it, its sound included."""
     if await Conversations(session).of_account(caller.sees_id, conversation_id) is None:
         raise not_found("conversation")
     await Conversations(session).delete(conversation_id)
+    after.add_task(parts.erase_soon)
     Audit(session).note(
         "conversation_deleted",
         account_id=caller.account_id,

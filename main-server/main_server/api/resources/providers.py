@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Response
@@ -15,8 +15,9 @@ from main_server.api.etags import IfMatch, expect, mark
 from main_server.api.fields import Body, Name, RowId, Text
 from main_server.api.paging import ByName, Page, Search, page_of
 from main_server.api.parts import Parts
-from main_server.api.problems import not_found
-from main_server.api.sessions import Reading, Writing
+from main_server.api.problems import Problem, not_found
+from main_server.api.sessions import Changing, Reading
+from main_server.forms.engines import fault_of
 from main_server.store.audit import Audit
 from main_server.store.models import Provider, ProviderKind, utc_now
 from main_server.store.providers import Providers
@@ -81,10 +82,25 @@ class ProviderShown(BaseModel):
     updated_at: datetime
 
 
+def check_form(kind: str, engine: str, options: dict[str, Any]) -> None:
+    """Raises Problem (422) for options that the engine's form does not take."""
+    if fault := fault_of(kind, engine, options):
+        raise Problem(422, "invalid", fault)
+
+
+def check_same_server(saved: Provider, options: dict[str, Any]) -> None:
+    """A key is shown only where it was entered for. Raises Problem (422) when it would go to another server."""
+    there, then = (urlsplit(str(each.get("url", ""))) for each in (saved.options, options))
+    if saved.secret and (there.scheme, there.netloc) != (then.scheme, then.netloc):
+        raise Problem(422, "key_missing", "The address leads to another server now: enter its key, or an empty one.")
+
+
 @router.post("/providers", operation_id="createProvider", status_code=201)
 async def create_provider(
-    new: NewProvider, caller: Editor, parts: Parts, response: Response, session: Writing
+    new: NewProvider, caller: Editor, parts: Parts, response: Response, session: Changing
 ) -> ProviderShown:
+    """Its options must fit the engine's form (`GET /engines`)."""
+    check_form(new.kind, new.engine, new.options)
     providers = Providers(session, parts.seal)
     provider = Provider(
         account_id=caller.sees_id, kind=new.kind, engine=new.engine, name=new.name, options=dict(new.options)
@@ -95,7 +111,7 @@ async def create_provider(
     _note(session, "provider_made", caller, provider)
     await session.flush()
     mark(response, provider.version)
-    return _shown(provider)
+    return shown(provider)
 
 
 @router.get("/providers", operation_id="listProviders")
@@ -107,7 +123,7 @@ async def list_providers(
     q: Search = "",
     kind: Annotated[ProviderKind | None, Query(description="Only of this kind.")] = None,
 ) -> Page[ProviderShown]:
-    return page_of(await Providers(session, parts.seal).page(caller.sees_id, paging, kind=kind, search=q), _shown)
+    return page_of(await Providers(session, parts.seal).page(caller.sees_id, paging, kind=kind, search=q), shown)
 
 
 @router.get("/providers/{provider_id}", operation_id="readProvider")
@@ -116,7 +132,7 @@ async def read_provider(
 ) -> ProviderShown:
     provider = await _existing(Providers(session, parts.seal), caller, provider_id)
     mark(response, provider.version)
-    return _shown(provider)
+    return shown(provider)
 
 
 @router.patch("/providers/{provider_id}", operation_id="editProvider")
@@ -126,14 +142,18 @@ async def edit_provider(
     caller: Editor,
     parts: Parts,
     response: Response,
-    session: Writing,
+    session: Changing,
     if_match: IfMatch = "",
 ) -> ProviderShown:
     providers = Providers(session, parts.seal)
     provider = await _existing(providers, caller, provider_id)
     expect(if_match, provider.version)
     provider.name = edit.name if edit.name is not None else provider.name
-    provider.options = dict(edit.options) if edit.options is not None else provider.options
+    if edit.options is not None:
+        check_form(provider.kind, provider.engine, edit.options)
+        if edit.secret is None:
+            check_same_server(provider, edit.options)
+        provider.options = dict(edit.options)
     if edit.secret is not None:
         providers.keep_secret(provider, edit.secret.get_secret_value())
     if edit.is_default:
@@ -144,11 +164,11 @@ async def edit_provider(
     _note(session, "provider_edited", caller, provider, secret_changed=edit.secret is not None)
     await session.flush()
     mark(response, provider.version)
-    return _shown(provider)
+    return shown(provider)
 
 
 @router.delete("/providers/{provider_id}", operation_id="deleteProvider", status_code=204)
-async def delete_provider(provider_id: RowId, caller: Editor, parts: Parts, session: Writing) -> None:
+async def delete_provider(provider_id: RowId, caller: Editor, parts: Parts, session: Changing) -> None:
     provider = await _existing(Providers(session, parts.seal), caller, provider_id)
     _note(session, "provider_deleted", caller, provider)
     await session.delete(provider)
@@ -161,7 +181,8 @@ async def _existing(providers: Providers, caller: Caller, provider_id: str) -> P
     return provider
 
 
-def _shown(provider: Provider) -> ProviderShown:
+def shown(provider: Provider) -> ProviderShown:
+    """A provider as it is shown."""
     columns = {name: getattr(provider, name) for name in ProviderShown.model_fields if name != "has_secret"}
     return ProviderShown(**columns, has_secret=bool(provider.secret))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from main_server.api.access.caller import Owner
 from main_server.api.fields import Body
-from main_server.api.parts import Parts
+from main_server.api.parts import ApiParts, Parts
 from main_server.api.sessions import Reading, Writing
 from main_server.store.accounts import Accounts
 from main_server.store.audit import Audit
@@ -22,28 +23,47 @@ class Server(BaseModel):
     version: str
     founded: bool
     registration: Registration
+    private_engines: bool
 
 
 class ServerEdit(Body):
-    registration: Registration
+    """What is missing stays. `private_engines`: providers of owners may lie in networks at home and on this machine;
+    those of members never may."""
+
+    registration: Registration | None = None
+    private_engines: bool | None = None
 
 
 @router.get("/server", operation_id="readServer")
 async def read_server(parts: Parts, session: Reading) -> Server:
     """What a page needs to know before anybody has logged in."""
-    founded = await Accounts(session).any()
-    return Server(version=parts.version, founded=founded, registration=await ServerSettings(session).registration())
+    return await _shown(parts, session, founded=await Accounts(session).any())
 
 
 @router.patch("/server", operation_id="editServer")
 async def edit_server(edit: ServerEdit, caller: Owner, parts: Parts, session: Writing) -> Server:
-    """Sets who may register."""
-    await ServerSettings(session).set_registration(edit.registration)
+    """Sets who may register, and where engines may be."""
+    settings = ServerSettings(session)
+    if edit.registration is not None:
+        await settings.set_registration(edit.registration)
+    if edit.private_engines is not None:
+        await settings.set_private_engines(edit.private_engines)
     Audit(session).note(
         "server_edited",
         account_id=caller.account_id,
         actor=caller.name,
         address=caller.address,
-        registration=edit.registration,
+        **edit.model_dump(exclude_none=True),
     )
-    return Server(version=parts.version, founded=True, registration=edit.registration)
+    await session.flush()
+    return await _shown(parts, session, founded=True)
+
+
+async def _shown(parts: ApiParts, session: AsyncSession, *, founded: bool) -> Server:
+    settings = ServerSettings(session)
+    return Server(
+        version=parts.version,
+        founded=founded,
+        registration=await settings.registration(),
+        private_engines=await settings.private_engines(),
+    )

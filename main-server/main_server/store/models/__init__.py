@@ -1,6 +1,7 @@
 """The tables. Importing this package knows them all, which foreign keys between them need."""
 
 from main_server.store.models.accounts import Account, ApiToken, AuditEntry, Invitation, Login, Rank, ServerSetting
+from main_server.store.models.audio import AudioErasure, DataKey
 from main_server.store.models.base import (
     CODE_CHARS,
     HASH_CHARS,
@@ -11,6 +12,7 @@ from main_server.store.models.base import (
     new_id,
     utc_now,
 )
+from main_server.store.models.keys import DeviceKey
 from main_server.store.models.people import Memory, Speaker, Voiceprint
 from main_server.store.models.roles import Provider, ProviderKind, Role, RoleVersion, Voice
 from main_server.store.models.talk import Claim, Conversation, Device, DeviceToken, Turn, Utterance
@@ -22,11 +24,14 @@ __all__ = [
     "NAME_CHARS",
     "Account",
     "ApiToken",
+    "AudioErasure",
     "AuditEntry",
     "Base",
     "Claim",
     "Conversation",
+    "DataKey",
     "Device",
+    "DeviceKey",
     "DeviceToken",
     "Invitation",
     "Login",

@@ -25,7 +25,8 @@ class Role(Base):
     """A character: who it is, how it thinks, sounds and remembers. `account_id` None = a template of the system.
 
     `second_model_id` thinks while `model_id` is down. `greets`: it answers its bare wake word, with `greeting` or,
-    where that is empty, one of the house's. `memory_policy` and `recording_policy` are contracts.roles, "" = their
+    where that is empty, one of the house's; `exit_phrases` [] = the house's too. `replacements` are as
+    contracts.roles.ReplacementKind tells. `memory_policy` and `recording_policy` are contracts.roles, "" = their
     default; what its devices said goes after `retention_days`, 0 = never. `version` is the number of its newest
     RoleVersion, and its ETag.
     """

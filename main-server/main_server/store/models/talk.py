@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, true
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from main_server.store.models.base import (
@@ -21,6 +21,8 @@ from main_server.store.models.base import (
     new_id,
     utc_now,
 )
+
+NAMES_A_FILE = text("audio_key <> ''")
 
 
 class Device(Base):
@@ -59,7 +61,11 @@ class Device(Base):
 
 class Claim(Base):
     """A board that waits to be let in. `code` is spoken by an unknown board; None where the board claims to be one
-    that is known, under another Client-Id, and only its owner may say so."""
+    that is known, under another Client-Id, and only its owner may say so.
+
+    `key_id`: it has to answer `challenge` with that key first, and did so at `proven_at` from `proven_from`; each
+    challenge is answered once. `told`: it proved what it had to, and waits for a person since.
+    """
 
     __tablename__ = "claims"
     __table_args__ = (UniqueConstraint("device_id", "client_id"), Index(None, "expires_at"))
@@ -73,6 +79,10 @@ class Claim(Base):
     address: Mapped[str] = mapped_column(String(CODE_CHARS), default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("device_keys.id", ondelete="CASCADE"), index=True)
+    proven_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    proven_from: Mapped[str] = mapped_column(String(CODE_CHARS), default="", server_default="")
+    told: Mapped[bool] = mapped_column(default=True, server_default=true())
 
 
 class DeviceToken(Base):
@@ -130,6 +140,7 @@ class Turn(Base):
         Index(None, "conversation_id", "started_at"),
         Index(None, "started_at"),
         Index(None, "account_id", "started_at"),
+        Index(None, "audio_key", sqlite_where=NAMES_A_FILE, postgresql_where=NAMES_A_FILE),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -182,6 +193,7 @@ class Utterance(Base):
         Index(None, "device_key", "started_at"),
         Index(None, "account_id", "started_at"),
         Index(None, "kept_until"),
+        Index(None, "audio_key", sqlite_where=NAMES_A_FILE, postgresql_where=NAMES_A_FILE),
     )
 
     id: Mapped[str] = mapped_column(String(KEY_CHARS), primary_key=True, default=new_id)
