@@ -54,6 +54,22 @@ class Casts:
         """What a role of the account is cast from on any device; "" or another's = what the account has chosen."""
         return await self._read(_role_list(account_id, role_id))
 
+    async def of_draft(self, role: Role) -> CastList:
+        """What a role that is not saved is cast from; whatever it names of another account is left out."""
+        account_id = role.account_id
+        named = (role.model_id, role.second_model_id, role.small_model_id)
+        voice = await self._session.scalar(
+            select(Voice).where(Voice.id == role.voice_id, Voice.account_id == account_id)
+        )
+        ids = [each for each in (*named, voice.provider_id if voice else None) if each]
+        query = select(Provider).where(
+            Provider.account_id == account_id, or_(Provider.is_default, Provider.id.in_(ids))
+        )
+        providers = {each.id: each for each in await self._session.scalars(query)}
+        rank = await self._session.scalar(select(Account.rank).where(Account.id == account_id))
+        private = rank == Rank.OWNER and is_on(await self._session.scalar(select(_private_engines)))
+        return CastList(account_id, role, voice, providers, private)
+
     async def _read(self, query: _Query) -> CastList:
         rows = (await self._session.execute(query)).all()
         if not rows or rows[0].account_id is None:
