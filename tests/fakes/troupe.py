@@ -88,11 +88,11 @@ class Troupe:
     def database(self) -> Database:
         return self.company.database
 
-    def casting(self, device_id: str) -> StoreCasting:
-        return self.company.casting(device_id, DOWNLINK)
+    def casting(self, device_id: str, role_id: str = "") -> StoreCasting:
+        return self.company.casting(device_id, DOWNLINK, role_id)
 
-    async def begun(self, device_id: str) -> StoreCasting:
-        casting = self.casting(device_id)
+    async def begun(self, device_id: str, role_id: str = "") -> StoreCasting:
+        casting = self.casting(device_id, role_id)
         await casting.begin()
         return casting
 

@@ -76,9 +76,9 @@ class Company:
         self._local = local
         self._voice_at = voice_at
 
-    def casting(self, device_id: str, downlink: OpusFormat) -> StoreCasting:
-        """Of one session."""
-        return StoreCasting(self, device_id, downlink)
+    def casting(self, device_id: str, downlink: OpusFormat, role_id: str = "") -> StoreCasting:
+        """Of one session, with the role it asks for ("" = the device's own)."""
+        return StoreCasting(self, device_id, downlink, role_id)
 
     def changed(self, account_id: str) -> None:
         """An account's roles, voices, providers or devices were edited: its sessions look at once."""

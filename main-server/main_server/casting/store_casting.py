@@ -24,10 +24,12 @@ READ_S = 5.0
 
 
 class StoreCasting:
-    """Implements conversation.cast.Casting, and what the watch wants of it."""
+    """Implements conversation.cast.Casting, and what the watch wants of it. `role_id`: what this one session asks for,
+    "" = the device's own role."""
 
-    def __init__(self, company: Company, device_id: str, downlink: OpusFormat) -> None:
+    def __init__(self, company: Company, device_id: str, downlink: OpusFormat, role_id: str = "") -> None:
         self.device_id = device_id
+        self._role_id = role_id
         self.account_id: str | None = None
         self.version: Version | None = None
         self._company = company
@@ -69,6 +71,8 @@ class StoreCasting:
                 casts = Casts(session)
                 version = (await casts.versions([self.device_id])).get(self.device_id, ())
                 what = await casts.of(self.device_id)
+                if self._role_id and what.account_id:
+                    what = await casts.of_role(what.account_id, self._role_id)
             await self._play(what)
             self.version, self.account_id = version, what.account_id
 

@@ -69,6 +69,18 @@ async def test_a_template_may_be_played_and_anothers_role_may_not(house: Troupe)
     assert (await house.begun("other")).now().role.name == "Zhiyin"
 
 
+async def test_a_session_may_ask_for_another_role_of_its_account_or_a_template_and_no_other(house: Troupe) -> None:
+    mine, theirs = await house.rows.account(), await house.rows.account()
+    await mine.device(TOY, await mine.role(name="Everyday"))
+    tried = await mine.role(name="Tried")
+    template = await mine.role(account_id=None, template="storyteller", name="Teller")
+    others = await theirs.role(name="Spy")
+    for asked, plays in ((tried.id, "Tried"), (template.id, "Teller"), (others.id, "Zhiyin"), ("", "Everyday")):
+        assert (await house.begun(TOY, asked)).now().role.name == plays
+    await house.rows.device("nobody's")
+    assert (await house.begun("nobody's", tried.id)).now().role == house.house.role
+
+
 async def test_the_roles_model_thinks_and_the_second_is_behind_it(house: Troupe) -> None:
     mine = await house.rows.account()
     first = await mine.provider("llm", "openai", AT_HOME | {"price_in_per_million": 2.0, "currency": "CNY"})

@@ -19,6 +19,7 @@ from main_server.api.sessions import Writing
 from main_server.store.audit import Audit
 from main_server.store.browser_toys import BrowserToys
 from main_server.store.models import utc_now
+from main_server.store.roles import Roles
 
 DEVICE_PATH = "/xiaozhi/v1/"
 
@@ -49,7 +50,7 @@ async def give_talk_ticket(
     wish: TicketWish, request: Request, caller: Editor, parts: Parts, session: Writing
 ) -> TicketGiven:
     """Lets this browser talk as a device of the account: once, within a minute. Each connection needs a new one."""
-    if wish.role_id and not await BrowserToys(session).may_play(caller.sees_id, wish.role_id):
+    if wish.role_id and await Roles(session).usable_by(caller.sees_id, wish.role_id) is None:
         raise not_found("role")
     device_id = _device_id(caller.sees_id, wish.browser)
     await _make_its_own(session, caller, device_id, wish.name, parts)
