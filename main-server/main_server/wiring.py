@@ -180,7 +180,9 @@ class Reception:
         return Session(
             channel=channel,
             hearing=self._hearing,
-            casting=self._company.casting(channel.device_id, channel.traits.downlink, channel.role_id),
+            casting=self._company.casting(
+                channel.device_id, channel.traits.downlink, channel.role_id, channel.unsaved_role
+            ),
             emit=self._emit,
             endpointing=self._endpointing,
             limits=self._limits,

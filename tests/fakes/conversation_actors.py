@@ -68,6 +68,7 @@ class ToyChannel:
     transport: str = "websocket"
     board: str = "bread-compact-wifi"
     role_id: str = ""
+    unsaved_role: object = None
     firmware: str = "2.4.2"
     lines: list[Line] = field(default_factory=list)
     congested: bool = False

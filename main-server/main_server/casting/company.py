@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -76,9 +76,11 @@ class Company:
         self._local = local
         self._voice_at = voice_at
 
-    def casting(self, device_id: str, downlink: OpusFormat, role_id: str = "") -> StoreCasting:
-        """Of one session, with the role it asks for ("" = the device's own)."""
-        return StoreCasting(self, device_id, downlink, role_id)
+    def casting(
+        self, device_id: str, downlink: OpusFormat, role_id: str = "", unsaved_role: Mapping[str, Any] | None = None
+    ) -> StoreCasting:
+        """Of one session, with the role it asks for ("" = the device's own), or with one that is tried."""
+        return StoreCasting(self, device_id, downlink, role_id, unsaved_role)
 
     def changed(self, account_id: str) -> None:
         """An account's roles, voices, providers or devices were edited: its sessions look at once."""

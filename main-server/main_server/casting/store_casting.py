@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from contracts.audio import OpusFormat
 from contracts.errors import place_of
@@ -25,11 +26,19 @@ READ_S = 5.0
 
 class StoreCasting:
     """Implements conversation.cast.Casting, and what the watch wants of it. `role_id`: what this one session asks for,
-    "" = the device's own role."""
+    "" = the device's own role; `unsaved_role`: one that is tried, read by nobody else."""
 
-    def __init__(self, company: Company, device_id: str, downlink: OpusFormat, role_id: str = "") -> None:
+    def __init__(
+        self,
+        company: Company,
+        device_id: str,
+        downlink: OpusFormat,
+        role_id: str = "",
+        unsaved_role: Mapping[str, Any] | None = None,
+    ) -> None:
         self.device_id = device_id
         self._role_id = role_id
+        self._unsaved_role = unsaved_role
         self.account_id: str | None = None
         self.version: Version | None = None
         self._company = company
@@ -71,7 +80,9 @@ class StoreCasting:
                 casts = Casts(session)
                 version = (await casts.versions([self.device_id])).get(self.device_id, ())
                 what = await casts.of(self.device_id)
-                if self._role_id and what.account_id:
+                if self._unsaved_role is not None and what.account_id:
+                    what = await casts.of_unsaved(what.account_id, self._unsaved_role)
+                elif self._role_id and what.account_id:
                     what = await casts.of_role(what.account_id, self._role_id)
             await self._play(what)
             self.version, self.account_id = version, what.account_id

@@ -49,6 +49,13 @@ def body_of(role: Role) -> dict[str, Any]:
     return {name: getattr(role, name) for name in BODY}
 
 
+def blank() -> dict[str, Any]:
+    """What a new role is before anything is said of it."""
+    defaults = {name: Role.__table__.c[name].default for name in BODY}
+    values = {name: getattr(default, "arg", None) for name, default in defaults.items()}
+    return {name: value(None) if callable(value) else value for name, value in values.items()} | {"name": ""}
+
+
 class Roles:
     """Roles as rows."""
 

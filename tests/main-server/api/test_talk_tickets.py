@@ -94,6 +94,20 @@ async def test_a_ticket_carries_a_role_of_the_account_or_a_template_and_no_other
     await olga.refused("POST", "/talk-tickets", 404, json={"browser": BROWSER, "role_id": ids[1]})
 
 
+async def test_a_ticket_carries_a_role_that_is_tried_before_it_is_saved(house: ApiHouse) -> None:
+    olga = await house.founder()
+    role = await olga.ask("POST", "/roles", 201, json={"name": "Owl", "persona": "You are an owl.", "speed": 0.9})
+    body = {"browser": BROWSER, "role_id": role["id"], "role": {"persona": "You are a wise owl."}}
+    given = await olga.ask("POST", "/talk-tickets", 201, json=body)
+    tried = (await redeemed(house, given)).unsaved_role  # type: ignore[attr-defined]
+    assert (tried["name"], tried["persona"], tried["speed"]) == ("Owl", "You are a wise owl.", 0.9)
+    given = await olga.ask("POST", "/talk-tickets", 201, json={"browser": BROWSER, "role": {"persona": "Hi."}})
+    tried = (await redeemed(house, given)).unsaved_role  # type: ignore[attr-defined]
+    assert (tried["persona"], tried["speed"], tried["exit_phrases"], tried["greets"]) == ("Hi.", 1.0, [], True)
+    assert (await olga.ask("GET", f"/roles/{role['id']}"))["persona"] == "You are an owl."
+    await olga.refused("POST", "/talk-tickets", 422, json={"browser": BROWSER, "role": {"speed": 9}})
+
+
 async def test_an_account_has_a_bounded_number_of_browsers(house: ApiHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browser_toys, "MOST", 2)
     olga = await house.founder()

@@ -17,6 +17,7 @@ from main_server.conversation.phrases import EXIT_PHRASES
 from main_server.conversation.role import DEFAULT_PERSONA
 from main_server.failover.streams import FailoverModel, FailoverSynthesizer
 from main_server.store.models import Rank
+from main_server.store.roles import blank
 
 TOY = "aa:bb:cc:dd:ee:01"
 AT_HOME = {"url": "http://192.168.1.9:11434/v1", "model": "qwen3"}
@@ -79,6 +80,19 @@ async def test_a_session_may_ask_for_another_role_of_its_account_or_a_template_a
         assert (await house.begun(TOY, asked)).now().role.name == plays
     await house.rows.device("nobody's")
     assert (await house.begun("nobody's", tried.id)).now().role == house.house.role
+
+
+async def test_a_role_is_tried_before_it_is_kept_with_the_accounts_own_engines_only(house: Troupe) -> None:
+    mine, theirs = await house.rows.account(), await house.rows.account()
+    await mine.device(TOY, await mine.role(name="Everyday"))
+    own = await mine.provider("llm", "openai", AT_HOME | {"model": "own"})
+    others = await theirs.provider("llm", "openai", AT_HOME | {"model": "others"})
+    body = blank() | {"name": "Idea", "persona": "You are {name}.", "model_id": own.id, "speed": 1.5}
+    cast = (await house.begun(TOY, "", body)).now()
+    assert (cast.role.id, cast.role.name, cast.role.persona) == ("", "Idea", "You are Idea.")
+    assert cast.engines.model is not house.house.model and cast.engines.voice.choice.speed == 1.5
+    cast = (await house.begun(TOY, "", body | {"model_id": others.id})).now()
+    assert cast.role.name == "Idea" and cast.engines.model is house.house.model
 
 
 async def test_the_roles_model_thinks_and_the_second_is_behind_it(house: Troupe) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 GOOD_FOR_S = 60
 MOST_TICKETS = 2_000
@@ -19,12 +20,13 @@ MOST_OF_ACCOUNT = 10
 
 @dataclass(frozen=True, slots=True)
 class TalkTicket:
-    """Who may talk as which device, with which role ("" = the device's own)."""
+    """Who may talk as which device, with which role ("" = the device's own), or with one that is tried unsaved."""
 
     account_id: str
     device_id: str
     client_id: str
     role_id: str = ""
+    unsaved_role: Mapping[str, Any] | None = None
 
 
 class TalkTickets:

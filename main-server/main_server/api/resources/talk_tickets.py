@@ -15,11 +15,12 @@ from main_server.api.access.tickets import GOOD_FOR_S, TalkTicket
 from main_server.api.fields import Body, Line
 from main_server.api.parts import ApiParts, Parts
 from main_server.api.problems import Problem, not_found
+from main_server.api.role_fields import RoleEdit
 from main_server.api.sessions import Writing
 from main_server.store.audit import Audit
 from main_server.store.browser_toys import BrowserToys
 from main_server.store.models import utc_now
-from main_server.store.roles import Roles
+from main_server.store.roles import Roles, blank, body_of
 
 DEVICE_PATH = "/xiaozhi/v1/"
 
@@ -28,11 +29,13 @@ router = APIRouter(tags=["talk"])
 
 class TicketWish(Body):
     """`browser`: 16 hex digits that this browser made once and keeps. `role_id`: the role to talk with, this time;
-    without one it is the role of the device."""
+    without one it is the role of the device. `role`: what is different in it, or all of a new one, tried before it is
+    saved; nothing of such a talk is remembered for a role."""
 
     browser: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
     name: Line = ""
     role_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | None = None
+    role: RoleEdit | None = None
 
 
 class TicketGiven(BaseModel):
@@ -50,11 +53,13 @@ async def give_talk_ticket(
     wish: TicketWish, request: Request, caller: Editor, parts: Parts, session: Writing
 ) -> TicketGiven:
     """Lets this browser talk as a device of the account: once, within a minute. Each connection needs a new one."""
-    if wish.role_id and await Roles(session).usable_by(caller.sees_id, wish.role_id) is None:
+    base = await Roles(session).usable_by(caller.sees_id, wish.role_id) if wish.role_id else None
+    if wish.role_id and base is None:
         raise not_found("role")
+    unsaved = (body_of(base) if base else blank()) | wish.role.columns() if wish.role else None
     device_id = _device_id(caller.sees_id, wish.browser)
     await _make_its_own(session, caller, device_id, wish.name, parts)
-    ticket = TalkTicket(caller.sees_id, device_id, wish.browser, wish.role_id or "")
+    ticket = TalkTicket(caller.sees_id, device_id, wish.browser, wish.role_id or "", unsaved)
     return TicketGiven(
         ticket=parts.tickets.give(ticket),
         expires_at=utc_now() + timedelta(seconds=GOOD_FOR_S),
