@@ -19,7 +19,7 @@ BY_SCRIPT = {"webcodecs": (), "wasm": (NO_WEBCODECS,)}
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WholeServer, str]]:
+def served(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WholeServer, str]]:
     port = free_port()
     with whole_server(tmp_path_factory.mktemp("house"), tls_port=str(port), claim="code") as server:
         yield server, f"https://127.0.0.1:{port}"
@@ -168,7 +168,7 @@ def test_nobody_stumbles(served: tuple[WholeServer, str], scheme: str, width: in
         assert axe(talk) == []
 
 
-def test_the_console_can_be_installed_and_opens_without_its_server(tmp_path: Path) -> None:
+def test_the_console_can_be_installed_and_opens_without_its_server(built: Path, tmp_path: Path) -> None:
     with whole_server(tmp_path, claim="code") as server:
         base = f"http://localhost:{server.port}"  # a secure context without a certificate
         with chromium_talk(server, base) as talk:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import time
@@ -17,10 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from fakes.talking_browser import SIGN_IN, SIGNED_IN, TalkPage, who
+from fakes.talking_browser import SIGN_IN, SIGNED_IN, TalkPage, program, who
 from fakes.whole_server import WholeServer
 
 START_S = 60.0
@@ -53,9 +51,7 @@ class FirefoxPage(TalkPage):
 
     def person_says(self, wav: Path) -> None:
         """Into the microphone; returns when it has been said."""
-        subprocess.run(
-            [_program("paplay"), "--server", self._room, "--device=person", str(wav)], check=True, timeout=60
-        )
+        subprocess.run([program("paplay"), "--server", self._room, "--device=person", str(wav)], check=True, timeout=60)
 
     def before_pages(self, script: str) -> None:
         """Runs in every page before its own scripts."""
@@ -144,7 +140,7 @@ def _room(folder: Path) -> Iterator[str]:
     """A sound system without devices, since Firefox plays nothing without one; the address of its server."""
     socket, script = folder / "sound", folder / "room.pa"
     script.write_text(_ROOM.format(socket=socket), encoding="utf-8")
-    command = [_program("pulseaudio"), "-n", "-F", str(script), "--daemonize=no", "--use-pid-file=no"]
+    command = [program("pulseaudio"), "-n", "-F", str(script), "--daemonize=no", "--use-pid-file=no"]
     command += ["--exit-idle-time=-1", "--disable-shm=yes"]
     with _running(command, folder / "sound.log", {"HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}) as (
         log,
@@ -161,7 +157,7 @@ def _firefox(folder: Path, room: str) -> Iterator[str]:
     profile.mkdir()
     preferences = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in _PREFERENCES.items()]
     (profile / "user.js").write_text("\n".join(preferences), encoding="utf-8")
-    command = [_program("firefox-esr", "firefox"), "--headless", "--no-remote", "--remote-debugging-port", "0"]
+    command = [program("firefox-esr", "firefox"), "--headless", "--no-remote", "--remote-debugging-port", "0"]
     with _running([*command, "--profile", str(profile)], folder / "firefox.log", {"PULSE_SERVER": room}) as (
         log,
         process,
@@ -171,14 +167,6 @@ def _firefox(folder: Path, room: str) -> Iterator[str]:
         found = told.search(_text(log))
         assert found is not None
         yield found[1]
-
-
-def _program(*names: str) -> str:
-    """Where it is. Skips where there is none."""
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        pytest.skip(f"there is no {names[0]} here")
-    return found
 
 
 @contextmanager
