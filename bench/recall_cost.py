@@ -29,6 +29,7 @@ from main_server.store.migrate import migrate
 from main_server.store.models import Conversation, Device, Memory, Role, new_id
 from main_server.store.recall import Recall
 
+ACCOUNTS = 20
 MEMORIES = 100_000
 CROWDED = 5_000
 AT_ONCE = 16
@@ -118,7 +119,7 @@ async def main() -> None:
         await migrate(url)
         database = open_database(url)
         began = time.monotonic()
-        await fill(database, asked.turns)
+        await fill(database, asked.turns, ACCOUNTS)
         toys = await give_roles(database)
         print(f"{asked.turns} turns and {MEMORIES} memories written in {time.monotonic() - began:.0f} s")
         await measure(database, toys, asked.times)
