@@ -11,7 +11,7 @@ const ALLOWED: Record<string, string[]> = {
   api: ['texts'],
   texts: [],
   design: [],
-  device: ['api'],
+  device: [],
   composables: ['api', 'texts'],
   parts: ['api', 'composables', 'texts', 'design'],
   features: ['api', 'composables', 'parts', 'texts', 'design', 'device'],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes.firefox_bidi import firefox_talk
 from fakes.spoken import say, silence
 from fakes.talking_browser import KNOWS_SOCKETS, NO_WEBCODECS, TalkPage, chromium_talk, spoken
 from fakes.whole_server import WholeServer, free_port, whole_server
@@ -18,7 +19,7 @@ BY_SCRIPT = {"webcodecs": (), "wasm": (NO_WEBCODECS,)}
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WholeServer, str]]:
+def served(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WholeServer, str]]:
     port = free_port()
     with whole_server(tmp_path_factory.mktemp("house"), tls_port=str(port), claim="code") as server:
         yield server, f"https://127.0.0.1:{port}"
@@ -26,7 +27,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WholeServ
 
 def axe(talk: TalkPage) -> list[str]:
     """What a screen reader, a keyboard or weak eyes would stumble over."""
-    talk.page.wait_for_timeout(400)  # what fades in is read when it has
+    talk.wait_ms(400)  # what fades in is read when it has
     talk.page.evaluate(AXE.read_text(encoding="utf-8"))
     found = talk.page.evaluate("async () => (await axe.run('main')).violations")
     return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found]
@@ -57,7 +58,7 @@ def test_holding_the_button_sends_what_was_said(served: tuple[WholeServer, str],
     with chromium_talk(*served, person, *BY_SCRIPT[opus]) as talk:
         talk.hold()
         talk.until(lambda: talk.level("person") > 30, "the person is heard")
-        talk.page.wait_for_timeout(1_500)
+        talk.wait_ms(1_500)
         assert talk.state == "listening" and talk.said == [], "it waits until the button is let go"
         talk.let_go()
         assert talk.speaks() > 20
@@ -69,7 +70,7 @@ def test_the_space_bar_is_the_button(served: tuple[WholeServer, str], tmp_path: 
     with chromium_talk(*served, person) as talk:
         talk.page.keyboard.down(" ")
         talk.until(lambda: talk.state == "listening", "it listens")
-        talk.page.wait_for_timeout(2_000)
+        talk.wait_ms(2_000)
         talk.page.keyboard.up(" ")
         assert talk.speaks() > 20
         talk.until(lambda: talk.state == "idle", "it has spoken")
@@ -82,12 +83,12 @@ def test_an_interruption_stops_the_sound_and_shows_what_was_not_heard(served: tu
     with chromium_talk(*served) as talk:
         talk.type("tell me a joke")
         talk.until(lambda: talk.state == "speaking" and talk.level("toy") > 0, "the toy is heard")
-        talk.page.wait_for_timeout(300)
-        talk.page.get_by_role("button", name="Interrupt").click()
+        talk.wait_ms(300)
+        talk.interrupt()
         talk.until(lambda: talk.level("toy") == 0, "it is silent")
         for _ in range(10):
             assert talk.level("toy") == 0 and talk.state == "idle"
-            talk.page.wait_for_timeout(60)
+            talk.wait_ms(60)
         talk.until(lambda: talk.page.locator("del").count() == 1, "what was not heard is struck through")
 
 
@@ -162,12 +163,12 @@ def test_nobody_stumbles(served: tuple[WholeServer, str], scheme: str, width: in
         assert axe(talk) == []
         talk.type("tell me a joke")
         talk.until(lambda: talk.state == "speaking", "it speaks")
-        talk.page.get_by_role("button", name="Interrupt").click()
+        talk.interrupt()
         talk.until(lambda: talk.page.locator(".turn-bar").count() == 1, "the turn is over")
         assert axe(talk) == []
 
 
-def test_the_console_can_be_installed_and_opens_without_its_server(tmp_path: Path) -> None:
+def test_the_console_can_be_installed_and_opens_without_its_server(built: Path, tmp_path: Path) -> None:
     with whole_server(tmp_path, claim="code") as server:
         base = f"http://localhost:{server.port}"  # a secure context without a certificate
         with chromium_talk(server, base) as talk:
@@ -182,3 +183,25 @@ def test_the_console_can_be_installed_and_opens_without_its_server(tmp_path: Pat
             talk.page.get_by_text("The server cannot be reached").wait_for()
             assert talk.page.locator(".hold").is_disabled()
             assert axe(talk) == []
+
+
+@pytest.mark.parametrize("opus", BY_SCRIPT)
+def test_firefox_hears_and_speaks_hands_free_and_held(
+    served: tuple[WholeServer, str], tmp_path: Path, opus: str
+) -> None:
+    person = spoken(tmp_path, silence(300), say("what time is it"))
+    with firefox_talk(*served, *BY_SCRIPT[opus]) as talk:
+        talk.hands_free()
+        talk.until(lambda: talk.state == "listening", "it listens")
+        talk.person_says(person)
+        assert talk.speaks() > 20
+        assert talk.opus == opus and "time" in talk.said[0] and "It is" in talk.said[1]
+        talk.until(lambda: talk.state == "listening", "it listens again")
+        talk.hands_free()
+        talk.hold()
+        talk.until(lambda: talk.state == "listening", "it listens")
+        talk.person_says(person)
+        talk.let_go()
+        assert talk.speaks() > 20
+        talk.interrupt()
+        talk.until(lambda: talk.level("toy") == 0 and talk.state == "idle", "it is silent")

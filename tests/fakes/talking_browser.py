@@ -5,6 +5,7 @@ The person is a wav file that begins with the microphone; the loudspeaker is wha
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -32,11 +33,13 @@ window.WebSocket = class extends WebSocket { constructor(...given) { super(...gi
 """
 
 
-def chromium() -> str:
-    """Where it is. Skips where there is none."""
-    found = shutil.which("chromium") or shutil.which("google-chrome")
+def program(*names: str) -> str:
+    """Where the first of them is; in CI it must be somewhere."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None and os.environ.get("CI"):
+        pytest.fail(f"{names[0]} is missing")
     if found is None:
-        pytest.skip("there is no Chromium here")
+        pytest.skip(f"there is no {names[0]} here")
     return found
 
 
@@ -53,22 +56,16 @@ class TalkPage:
 
     page: Page
 
-    @property
-    def state(self) -> str:
-        return self.page.locator("[data-state]").get_attribute("data-state") or ""
+    # What a browser is asked; firefox_bidi.py asks Firefox the same.
 
-    @property
-    def opus(self) -> str:
-        return self.page.locator("[data-opus]").get_attribute("data-opus") or ""
+    def attribute(self, selector: str, name: str) -> str:
+        return self.page.locator(selector).get_attribute(name) or ""
 
-    def level(self, whose: str) -> int:
-        """What the meter says, 0 to 100."""
-        return int(self.page.locator(f"[data-level={whose}]").get_attribute("aria-valuenow") or 0)
+    def texts(self, selector: str) -> list[str]:
+        return self.page.locator(selector).all_inner_texts()
 
-    @property
-    def said(self) -> list[str]:
-        """The bubbles of both sides, in order."""
-        return [text.strip() for text in self.page.locator(".bubble").all_inner_texts()]
+    def click(self, selector: str) -> None:
+        self.page.locator(selector).click()
 
     def hold(self) -> None:
         self.page.locator(".hold").hover()
@@ -77,18 +74,43 @@ class TalkPage:
     def let_go(self) -> None:
         self.page.mouse.up()
 
+    def wait_ms(self, ms: float) -> None:
+        self.page.wait_for_timeout(ms)
+
     def type(self, words: str) -> None:
         self.page.fill(".typing input", words)
         self.page.keyboard.press("Enter")
 
+    # What a person sees
+
+    @property
+    def state(self) -> str:
+        return self.attribute("[data-state]", "data-state")
+
+    @property
+    def opus(self) -> str:
+        return self.attribute("[data-opus]", "data-opus")
+
+    @property
+    def said(self) -> list[str]:
+        """The bubbles of both sides, in order."""
+        return [text.strip() for text in self.texts(".bubble")]
+
+    def level(self, whose: str) -> int:
+        """What the meter says, 0 to 100."""
+        return int(self.attribute(f"[data-level={whose}]", "aria-valuenow") or 0)
+
     def hands_free(self) -> None:
-        self.page.locator(".free").click()
+        self.click(".free")
+
+    def interrupt(self) -> None:
+        self.click("[aria-label=Interrupt]")
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         give_up = time.monotonic() + WAIT_S
         while not condition():
             assert time.monotonic() < give_up, f"not in time: {what}; {self.state}, {self.said}"
-            self.page.wait_for_timeout(30)
+            self.wait_ms(30)
 
     def speaks(self) -> int:
         """Waits until it is heard; the loudest of the following second."""
@@ -96,7 +118,7 @@ class TalkPage:
         loudest = 0
         for _ in range(20):
             loudest = max(loudest, self.level("toy"))
-            self.page.wait_for_timeout(50)
+            self.wait_ms(50)
         return loudest
 
 
@@ -107,7 +129,9 @@ def chromium_talk(
     """Chromium on /talk at `base`."""
     heard = [f"--use-file-for-fake-audio-capture={person}%noloop"] if person else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=[*_INSIDE, *_AUDIO, *heard, *args])
+        browser = playwright.chromium.launch(
+            executable_path=program("chromium", "google-chrome"), args=[*_INSIDE, *_AUDIO, *heard, *args]
+        )
         try:
             context = browser.new_context(ignore_https_errors=True, locale="en-GB")
             for script in scripts:
@@ -126,14 +150,21 @@ async ([path, body]) => (await fetch(path, {
 """
 
 
+SIGNED_IN = "localStorage.setItem('zhiyin.signed-in', '1')"
+
+
+def who(server: WholeServer) -> tuple[str, dict[str, str]]:
+    """Where the founder signs in, and with what; the first time makes the account."""
+    body = {"name": "olga", "password": PASSWORD}
+    if server.rows("SELECT id FROM accounts"):
+        return "/api/logins", body
+    return "/api/accounts", body | {"invitation": server.log.split("invitation=")[1].split()[0]}
+
+
 def sign_in(page: Page, server: WholeServer, base: str) -> None:
-    """As the founder; the first time makes the account."""
-    body, path = {"name": "olga", "password": PASSWORD}, "/api/logins"
-    if not server.rows("SELECT id FROM accounts"):
-        body["invitation"], path = server.log.split("invitation=")[1].split()[0], "/api/accounts"
     page.goto(f"{base}/sign-in")
-    assert page.evaluate(SIGN_IN, [path, body]) == 201
-    page.evaluate("localStorage.setItem('zhiyin.signed-in', '1')")
+    assert page.evaluate(SIGN_IN, list(who(server))) == 201
+    page.evaluate(SIGNED_IN)
 
 
 def open_talk(page: Page, base: str) -> TalkPage:

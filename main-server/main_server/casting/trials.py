@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from contracts.audio import BYTES_PER_SAMPLE, HEARING_RATE_HZ, Pcm
 from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineTimeout
 from contracts.language_model import Author, LanguageModel, Message, Words
-from contracts.speech import Synthesizer, VoiceChoice, one
+from contracts.speech import HasVoices, Synthesizer, Voice, VoiceChoice, one
 from contracts.transcription import Transcriber, TranscriptionRequest
 from main_server.casting.making import EngineMaker, close
 from main_server.casting.spec import ASR, LLM, PRICES, Spec
 from main_server.conversation.closing import closing
-from main_server.forms.trial import Trial, Tried
+from main_server.forms.trial import Audition, Trial, Tried
 from sound.resample import Resampler
 from sound.wav import wav_bytes
 
@@ -34,42 +36,69 @@ HEARD = "what time is it"
 
 
 class Trials:
-    """A few at a time; each ends within TRIAL_S. `spare_voice` speaks to recognisers."""
+    """A few at a time; each ends within TRIAL_S. `spare_voice` speaks to recognisers, `house_voice` where an account
+    has no engine of its own."""
 
-    def __init__(self, maker: EngineMaker, spare_voice: Synthesizer) -> None:
+    def __init__(self, maker: EngineMaker, spare_voice: Synthesizer, house_voice: Synthesizer | None = None) -> None:
         self._maker = maker
         self._spare_voice = spare_voice
+        self._house_voice = house_voice or spare_voice
         self._under_way = 0
 
     async def run(self, trial: Trial) -> Tried:
-        """Never raises: what fails is told in the result, without the secret."""
+        """Whether a provider answers. Never raises: what fails is told in the result, without the secret."""
+        return _without(trial.secret, await self._told(lambda: self._try(trial)))
+
+    async def hear(self, audition: Audition) -> Tried:
+        """How a voice sounds; as `run`."""
+        secret = audition.provider.secret if audition.provider is not None else ""
+        return _without(secret, await self._told(lambda: self._audition(audition)))
+
+    async def voices(self, provider: Trial | None = None) -> Sequence[Voice] | None:
+        """What an engine offers, None = the house's; None where it cannot say. Raises EngineError."""
+        async with self._engine(provider) as engine:
+            return await engine.voices() if isinstance(engine, HasVoices) else None
+
+    async def _audition(self, audition: Audition) -> Tried:
+        async with self._engine(audition.provider) as engine:
+            return await _speak(engine, audition.choice, audition.text or SENTENCE)
+
+    async def _told(self, work: Callable[[], Awaitable[Tried]]) -> Tried:
         try:
             if self._under_way >= MOST_AT_ONCE:
                 raise EngineBusy("Too many providers are being tried at once: try again in a moment.", engine="trial")
             self._under_way += 1
             try:
                 async with asyncio.timeout(TRIAL_S):
-                    tried = await self._try(trial)
+                    return await work()
             finally:
                 self._under_way -= 1
         except TimeoutError:
-            tried = Tried(False, EngineTimeout.code, f"It took longer than {TRIAL_S:.0f} seconds.")
+            return Tried(False, EngineTimeout.code, f"It took longer than {TRIAL_S:.0f} seconds.")
         except EngineError as error:
-            tried = Tried(False, error.code, str(error))
-        return _without(trial.secret, tried)
+            return Tried(False, error.code, str(error))
 
     async def _try(self, trial: Trial) -> Tried:
+        async with self._engine(trial) as engine:
+            if trial.kind == LLM:
+                return await _think(engine)
+            if trial.kind == ASR:
+                return await self._hear(engine)
+            return await _speak(engine, VoiceChoice(voice=str(trial.options.get("voice") or "")))
+
+    @asynccontextmanager
+    async def _engine(self, trial: Trial | None) -> AsyncIterator[Any]:
+        """The engine of a provider for a moment. Raises EngineUnavailable."""
+        if trial is None:
+            yield self._house_voice
+            return
         options = tuple(sorted((name, value) for name, value in trial.options.items() if name not in PRICES))
         name = trial.name or trial.engine
         made = await self._maker.make(
             Spec("trial", trial.kind, trial.engine, options, trial.secret, trial.private, name=name)
         )
         try:
-            if trial.kind == LLM:
-                return await _think(made.engine)
-            if trial.kind == ASR:
-                return await self._hear(made.engine)
-            return await _speak(made.engine, VoiceChoice(voice=str(trial.options.get("voice") or "")))
+            yield made.engine
         finally:
             if not made.shared:
                 await close(made.engine)
@@ -101,17 +130,17 @@ async def _think(engine: LanguageModel) -> Tried:
     return Tried(True, first_ms=first_ms, total_ms=_since_ms(began_s), text=text[:MOST_CHARS])
 
 
-async def _speak(engine: Synthesizer, choice: VoiceChoice) -> Tried:
+async def _speak(engine: Synthesizer, choice: VoiceChoice, text: str = SENTENCE) -> Tried:
     began_s, first_ms = time.monotonic(), None
     pieces: list[Pcm] = []
-    async with closing(_bounded(engine, SENTENCE, choice)) as sound:
+    async with closing(_bounded(engine, text, choice)) as sound:
         async for piece in sound:
             first_ms = first_ms or _since_ms(began_s)
             pieces.append(piece)
     made = _joined(pieces, engine.name)
     sound_ms = len(made.data) / BYTES_PER_SAMPLE / made.sample_rate_hz * 1000
     return Tried(
-        True, first_ms=first_ms, total_ms=_since_ms(began_s), spoken=SENTENCE, wav=wav_bytes(made), sound_ms=sound_ms
+        True, first_ms=first_ms, total_ms=_since_ms(began_s), spoken=text, wav=wav_bytes(made), sound_ms=sound_ms
     )
 
 

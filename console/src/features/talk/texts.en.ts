@@ -24,6 +24,8 @@ const en: Translation<typeof zh> = {
   type: 'Type instead of talking',
   send: 'Send',
   volume: 'Volume',
+  role: 'Role',
+  ownRole: 'That of this device',
   you: 'How loud you are',
   toy: 'How loud the toy is',
   said: 'Conversation',

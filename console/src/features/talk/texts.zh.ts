@@ -21,6 +21,8 @@ const zh = {
   type: '打字代替说话',
   send: '发送',
   volume: '音量',
+  role: '角色',
+  ownRole: '这台设备自己的角色',
   you: '你的音量',
   toy: '玩具的音量',
   said: '对话',

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, SecretStr
@@ -14,7 +12,7 @@ from main_server.api.fields import Body, Key, Line, Name, RowId
 from main_server.api.parts import ApiParts, Parts
 from main_server.api.problems import Problem, not_found
 from main_server.api.resources.providers import Options, WriteOnly, check_form, check_same_server
-from main_server.forms.trial import Trial
+from main_server.forms.trial import Trial, Tried
 from main_server.store.models import Provider, ProviderKind, Rank
 from main_server.store.providers import Providers
 from main_server.store.sealing import SecretLost
@@ -48,6 +46,20 @@ class TestResult(BaseModel):
     wav: str
     sound_ms: float | None
 
+    @classmethod
+    def of(cls, tried: Tried) -> TestResult:
+        return cls(
+            ok=tried.ok,
+            code=tried.code,
+            message=tried.sentence,
+            first_ms=tried.first_ms,
+            total_ms=tried.total_ms,
+            text=tried.text,
+            spoken=tried.spoken,
+            wav=base64.b64encode(tried.wav).decode(),
+            sound_ms=tried.sound_ms,
+        )
+
 
 @router.post("/providers/test", operation_id="testProviderDraft")
 async def test_draft(draft: ProviderDraft, caller: Editor, parts: Parts) -> TestResult:
@@ -57,14 +69,24 @@ async def test_draft(draft: ProviderDraft, caller: Editor, parts: Parts) -> Test
     if draft.provider_id is not None and not secret:
         saved, secret = await _saved(parts, caller, draft.provider_id)
         check_same_server(saved, draft.options)
-    return await _test(parts, caller, draft.kind, draft.engine, draft.name, draft.options, secret)
+    parts.attempts.begin(provider_test=caller.account_id)
+    private = await _may_be_near(parts, caller)
+    trial = Trial(draft.kind, draft.engine, draft.name, draft.options, secret, private)
+    return TestResult.of(await parts.try_provider(trial))
 
 
 @router.post("/providers/{provider_id}/test", operation_id="testProvider")
 async def test_provider(provider_id: RowId, caller: Editor, parts: Parts) -> TestResult:
     """Tries a saved provider."""
+    parts.attempts.begin(provider_test=caller.account_id)
+    return TestResult.of(await parts.try_provider(await trial_of(parts, caller, provider_id)))
+
+
+async def trial_of(parts: ApiParts, caller: Caller, provider_id: str) -> Trial:
+    """A saved provider of the caller's, to be tried. Raises Problem."""
     saved, secret = await _saved(parts, caller, provider_id)
-    return await _test(parts, caller, saved.kind, saved.engine, saved.name, saved.options, secret)
+    private = await _may_be_near(parts, caller)
+    return Trial(saved.kind, saved.engine, saved.name, saved.options, secret, private)
 
 
 async def _saved(parts: ApiParts, caller: Caller, provider_id: str) -> tuple[Provider, str]:
@@ -79,21 +101,7 @@ async def _saved(parts: ApiParts, caller: Caller, provider_id: str) -> tuple[Pro
             raise Problem(409, error.code, str(error)) from error
 
 
-async def _test(
-    parts: ApiParts, caller: Caller, kind: str, engine: str, name: str, options: Mapping[str, Any], secret: str
-) -> TestResult:
-    parts.attempts.begin(provider_test=caller.account_id)
+async def _may_be_near(parts: ApiParts, caller: Caller) -> bool:
+    """Whether the caller's engines may lie in networks at home."""
     async with parts.database.reading() as session:
-        private = caller.rank is Rank.OWNER and await ServerSettings(session).private_engines()
-    tried = await parts.try_provider(Trial(kind, engine, name, options, secret, private))
-    return TestResult(
-        ok=tried.ok,
-        code=tried.code,
-        message=tried.sentence,
-        first_ms=tried.first_ms,
-        total_ms=tried.total_ms,
-        text=tried.text,
-        spoken=tried.spoken,
-        wav=base64.b64encode(tried.wav).decode(),
-        sound_ms=tried.sound_ms,
-    )
+        return caller.rank is Rank.OWNER and await ServerSettings(session).private_engines()
