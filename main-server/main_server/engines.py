@@ -61,6 +61,8 @@ def voice(settings: Settings, **openai_options: Any) -> Chosen[Synthesizer]:
         key = settings.tts_key.get_secret_value()
         engine = load(VOICES, "openai")(url, key, settings.tts_model, **openai_options)
         return Chosen(engine, f"{settings.tts_model} at {_without_query(url)} (ZHIYIN_TTS)")
+    if (vendor := vendors.voice(settings, **openai_options)) is not None:
+        return vendor
     if settings.tts.startswith(TTS_SERVER):
         token = internal_token(settings.internal_token.get_secret_value(), settings.token_path)
         tts_server = load(VOICES, "openai")(f"{settings.tts}/v1", token, takes_drafts=True, **openai_options)

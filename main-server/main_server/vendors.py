@@ -1,13 +1,17 @@
-"""Engines elsewhere with a protocol of their own, by settings: `funasr+ws://HOST:10095`, `deepgram`. For engines.py."""
+"""Engines elsewhere with a protocol of their own, by settings: `funasr+ws://HOST:10095`, `elevenlabs`."""
 
 from __future__ import annotations
 
+from contracts.speech import Synthesizer
 from contracts.transcription import Transcriber
-from engine_choice.local import RECOGNISERS, Chosen, load
+from engine_choice.local import RECOGNISERS, VOICES, Chosen, load
 from main_server.settings import Settings
+from tts_server.engines import elevenlabs
+from tts_server.engines.openai import Deadlines as VoiceDeadlines
 
 _FUNASR = "funasr+"
 _DEEPGRAM = "deepgram"
+_ELEVENLABS = "elevenlabs"
 
 
 def recogniser(settings: Settings) -> Chosen[Transcriber] | None:
@@ -21,6 +25,20 @@ def recogniser(settings: Settings) -> Chosen[Transcriber] | None:
         made = load(RECOGNISERS, name)
         engine = made(*filter(None, [url]), key=settings.asr_key.get_secret_value(), model=model)
         return Chosen(engine, f"Deepgram{f' at {_bare(url)}' if url else ''} (ZHIYIN_ASR)")
+    return None
+
+
+def voice(settings: Settings, deadlines: VoiceDeadlines | None = None) -> Chosen[Synthesizer] | None:
+    """The vendor that ZHIYIN_TTS names, if it names one. Raises EngineUnavailable."""
+    name, _, url = settings.tts.partition("+")
+    if name == _ELEVENLABS:
+        engine = load(VOICES, name)(
+            *filter(None, [url]),
+            key=settings.tts_key.get_secret_value(),
+            model=_unless_default(settings, "tts_model"),
+            deadlines=None if deadlines is None else elevenlabs.Deadlines(first_sound_s=deadlines.first_byte_s),
+        )
+        return Chosen(engine, f"ElevenLabs{f' at {_bare(url)}' if url else ''} (ZHIYIN_TTS)")
     return None
 
 

@@ -33,6 +33,24 @@ async def test_one_setting_chooses_a_recogniser_elsewhere(address: str, name: st
     await chosen.engine.close()
 
 
+@pytest.mark.parametrize(
+    ("address", "name", "why"),
+    [
+        ("elevenlabs", "elevenlabs", "ElevenLabs (ZHIYIN_TTS)"),
+        ("elevenlabs+https://host", "elevenlabs", "ElevenLabs at https://host (ZHIYIN_TTS)"),
+    ],
+)
+async def test_one_setting_chooses_a_voice_elsewhere(address: str, name: str, why: str) -> None:
+    chosen = engines.voice(load_settings(tts=address, tts_key="a-key"))
+    assert (chosen.engine.name, chosen.why) == (name, why)
+    await chosen.engine.close()
+
+
+def test_a_voice_that_wants_a_key_says_so() -> None:
+    with pytest.raises(EngineUnavailable, match="set ZHIYIN_TTS_KEY"):
+        engines.voice(Settings(tts="elevenlabs"))
+
+
 @pytest.mark.parametrize("address", ["funasr+http://host", "deepgrams", "deepgram+ws://host", "funasr"])
 def test_an_address_that_is_none_is_a_sentence(address: str) -> None:
     with pytest.raises(SettingsError, match="ZHIYIN_ASR cannot be used"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from main_server.forms.field import Address, Field, FieldKind, Form, Said
-from main_server.forms.shared_fields import ASR, EXTRA, KEY, chosen, model_field
+from main_server.forms.shared_fields import ASR, EXTRA, KEY, TTS, chosen, model_field, number
 
 _FUNASR = Form(
     ASR,
@@ -77,4 +77,33 @@ _DEEPGRAM = Form(
     ),
 )
 
-VENDORS = (_FUNASR, _DEEPGRAM)
+_ELEVENLABS = Form(
+    TTS,
+    "elevenlabs",
+    Said("ElevenLabs", "ElevenLabs"),
+    Said("云端语音，模型边写边说。", "Voices in the cloud that speak while the model still writes."),
+    (
+        Field("url", FieldKind.URL, Said("地址", "Address"), default="https://api.elevenlabs.io", advanced=True),
+        KEY,
+        model_field("eleven_flash_v2_5"),
+        Field(
+            "voice",
+            FieldKind.TEXT,
+            Said("音色", "Voice"),
+            Said("音色的 ID，例如 21m00Tcm4TlvDq8ikWAM", "The ID of a voice, such as 21m00Tcm4TlvDq8ikWAM"),
+            default="21m00Tcm4TlvDq8ikWAM",
+        ),
+        number("stability", "稳定度", "Stability", 0, 1),
+        number("similarity_boost", "相似度", "Similarity", 0, 1),
+        number("style", "风格强度", "Style", 0, 1),
+    ),
+    (
+        Address(
+            Said("ElevenLabs", "ElevenLabs"),
+            "https://api.elevenlabs.io",
+            ("eleven_flash_v2_5", "eleven_turbo_v2_5", "eleven_multilingual_v2"),
+        ),
+    ),
+)
+
+VENDORS = (_FUNASR, _DEEPGRAM, _ELEVENLABS)
