@@ -1,7 +1,7 @@
 """`make screenshots`: every page of the console, in both languages and themes, on a desk and on a phone.
 
 Starts a server of its own in an empty folder, with a household in it. Names given on the command line choose pages;
-those of KEPT are what the README shows.
+git keeps only those that .gitignore names, for the README.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Album:
 
     def _talk_a_little(self) -> None:
         texts = ("现在几点了", "讲个笑话") if self._words.language == "zh" else ("what time is it", "tell me a joke")
-        line = [sys.executable, "-m", "main_server", "toy", "say", "--url", self._server.device_url]
+        line = [sys.executable, "-m", "main_server", "toy", "say", "--ota", f"{self._server.url}/xiaozhi/ota/"]
         line += ["--device-id", "d4:5e:6f:00:00:00", "--client-id", "client-0"]
         subprocess.run([*line, *(part for text in texts for part in ("--text", text))], check=True, capture_output=True)
 

@@ -174,7 +174,7 @@ def _minds(owner: Account, role_id: str, words: Words) -> list[Memory | Speaker 
 
 def _models(owner: Account) -> list[Provider]:
     def model(kind: str, name: str, **options: str) -> Provider:
-        return Provider(account_id=owner.id, kind=kind, engine="openai", name=name, options=options, is_default=True)
+        return Provider(account_id=owner.id, kind=kind, engine="openai", name=name, options=options)
 
     return [
         model("llm", "Ollama", url="http://127.0.0.1:11434/v1", model="qwen3:8b"),
