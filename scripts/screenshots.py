@@ -29,6 +29,11 @@ PAGES = {
     "live": "/live",
     "conversations": "/conversations",
     "thread": "/conversations/{conversation}",
+    "roles": "/roles",
+    "role": "/roles/{role}",
+    "memories": "/memories",
+    "voices": "/voices",
+    "talk": "/talk",
     "models": "/models",
     "account": "/account",
     "accounts": "/accounts",
@@ -76,12 +81,14 @@ class Album:
         self._words = words
         self._signed_in = False
         [self._device] = server.rows("SELECT id FROM devices ORDER BY device_id LIMIT 1")
+        [self._role] = server.rows("SELECT id FROM roles WHERE account_id IS NOT NULL")
         [self._talk] = server.rows("SELECT id FROM conversations ORDER BY turn_count DESC LIMIT 1")
 
     def take(self, name: str, path: str, out: Path) -> None:
         if name != "sign-in" and not self._signed_in:
             self._sign_in()
-        self._page.goto(self._server.url + path.format(device=self._device["id"], conversation=self._talk["id"]))
+        keys = {"device": self._device["id"], "conversation": self._talk["id"], "role": self._role["id"]}
+        self._page.goto(self._server.url + path.format(**keys))
         if name == "live":
             self._talk_a_little()
         self._page.wait_for_timeout(SETTLE_MS)

@@ -24,7 +24,7 @@ SEVERAL = "|"
 RECOGNISERS = "zhiyin.transcribers"
 VOICES = "zhiyin.synthesizers"
 SHERPA = "sherpa"
-NEEDS_ADDRESS = {"openai", "worker"}
+NEEDS_ADDRESS = {"openai", "worker", "funasr_server", "deepgram", "elevenlabs"}
 
 _BUILT_IN = {RECOGNISERS: "pocketsphinx", VOICES: "espeak"}
 _BETTER = {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
 from yarl import URL
+
+from engine_http.sockets import MAX_MESSAGE_BYTES, Socket
 
 
 class _Connected(Exception):
@@ -46,6 +49,21 @@ class Connections:
             return await self._post_once(url, body)
         except (aiohttp.ServerDisconnectedError, ConnectionResetError):
             return await self._post_once(url, body)  # a kept connection had died meanwhile; asking twice is harmless
+
+    async def socket(self, url: URL, *, protocols: Sequence[str] = (), any_certificate: bool = False) -> Socket:
+        """An open WebSocket, which the caller closes; its connections are the same guarded ones. Raises what aiohttp
+        raises, TimeoutError after `connect_s`. `any_certificate`: the server may have made its own."""
+        async with asyncio.timeout(self._connect_s):
+            socket = await self._open().ws_connect(
+                url,
+                headers=self._headers,
+                protocols=protocols,
+                ssl=not any_certificate,
+                autoping=False,
+                timeout=aiohttp.ClientWSTimeout(ws_close=0.0),  # nobody waits for a goodbye
+                max_msg_size=MAX_MESSAGE_BYTES,
+            )
+        return Socket(socket)
 
     async def connect(self, url: URL) -> None:
         """Has a connection to this server waiting, and sends nothing. Raises what aiohttp raises."""

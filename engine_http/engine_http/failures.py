@@ -34,6 +34,8 @@ class Failures:
         """Around whatever waits for the server. Raises EngineUnavailable, EngineTimeout, EngineFailed."""
         try:
             yield
+        except aiohttp.WSServerHandshakeError as error:
+            raise self.refusal(error.status) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise EngineUnavailable(
                 f"No {self.server} can be reached at {self.where}. "
@@ -54,6 +56,8 @@ class Failures:
         said = f"The {self.server} at {self.where} answered {status}" + (f" ({reason})" if reason else "")
         if status in (401, 403):
             return EngineUnavailable(f"{said}: it refuses the key; check {self.knobs.key}.", engine=self.engine)
+        if status == 402:
+            return EngineUnavailable(f"{said}: the account has no credit left.", engine=self.engine)
         if status in (429, 503):
             return EngineBusy(f"{said}: it is full, or the account's limit is reached.", engine=self.engine)
         if 300 <= status < 400:
@@ -61,3 +65,8 @@ class Failures:
         if 400 <= status < 500:
             return EngineFailed(f"{said}: check its {self.check}.", engine=self.engine)
         return EngineFailed(f"{said}: it has a fault of its own.", engine=self.engine)
+
+    def hung_up(self, reason: str = "") -> EngineError:
+        """A WebSocket that the server closed before it had answered. `reason` as for `refusal`."""
+        said = f" ({reason})" if reason else ""
+        return EngineFailed(f"The {self.server} at {self.where} hung up{said}: its log tells why.", engine=self.engine)

@@ -54,6 +54,7 @@ def api_parts(
         try_provider=trials.run,
         hear_voice=trials.hear,
         voices_of=trials.voices,
+        keep_role_draft=company.role_drafts.keep,
         tickets=tickets,
         proxies=TrustedProxies(networks(settings.trusted_proxies)),
         public_host=urlsplit(settings.public_url or "").netloc,

@@ -20,7 +20,7 @@ from main_server.failover.line import Line
 from main_server.failover.streams import FailoverModel, FailoverSynthesizer
 from main_server.failover.transcriber import FailoverTranscriber
 from main_server.metrics import Metrics
-from main_server.settings import OFFLINE, PREFIX, Settings, SettingsError, entries_of
+from main_server.settings import OFFLINE, PREFIX, SERVERS_BY_NAME, Settings, SettingsError, entries_of
 from serving.readiness import Readiness
 from tts_server.engines.openai import Deadlines as VoiceDeadlines
 
@@ -132,7 +132,7 @@ def _spread(settings: Settings, addresses: str, name: str) -> list[str]:
     entries = entries_of(getattr(settings, addresses))
     value = getattr(settings, name)
     given = entries_of(value if isinstance(value, str) else value.get_secret_value())
-    remote = [number for number, entry in enumerate(entries) if "://" in entry]
+    remote = [number for number, entry in enumerate(entries) if "://" in entry or entry in SERVERS_BY_NAME]
     if len(given) == 1:
         return given * len(entries)
     if len(given) == len(entries):

@@ -11,6 +11,7 @@ from contracts.speech import Synthesizer
 from contracts.transcription import Transcriber
 from engine_choice.local import AUTO, RECOGNISERS, VOICES, Chosen, load, local_recogniser, local_voice
 from engine_http.address import is_near, server_url
+from main_server import vendors
 from main_server.brain.offline import OfflineBrain
 from main_server.brain.openai_model import ModelDeadlines, OpenAIModel
 from main_server.model_files import models_dir
@@ -31,6 +32,8 @@ def recogniser(settings: Settings) -> Chosen[Transcriber]:
         url = settings.asr.removeprefix(REMOTE)
         engine = load(RECOGNISERS, "openai")(url, settings.asr_key.get_secret_value(), settings.asr_model)
         return Chosen(engine, f"{settings.asr_model} at {_without_query(url)} (ZHIYIN_ASR)")
+    if (vendor := vendors.recogniser(settings)) is not None:
+        return vendor
     if settings.fabric_url != LOCAL:
         return Chosen(_worker(settings), f"the speech worker at {settings.fabric_url} (ZHIYIN_FABRIC_URL)")
     return local_recogniser(settings.asr, models_dir(settings), "ZHIYIN_ASR")
@@ -58,6 +61,8 @@ def voice(settings: Settings, **openai_options: Any) -> Chosen[Synthesizer]:
         key = settings.tts_key.get_secret_value()
         engine = load(VOICES, "openai")(url, key, settings.tts_model, **openai_options)
         return Chosen(engine, f"{settings.tts_model} at {_without_query(url)} (ZHIYIN_TTS)")
+    if (vendor := vendors.voice(settings, **openai_options)) is not None:
+        return vendor
     if settings.tts.startswith(TTS_SERVER):
         token = internal_token(settings.internal_token.get_secret_value(), settings.token_path)
         tts_server = load(VOICES, "openai")(f"{settings.tts}/v1", token, takes_drafts=True, **openai_options)

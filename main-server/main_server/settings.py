@@ -25,27 +25,32 @@ PREFIX = "ZHIYIN_"
 SEVERAL = "|"
 """Between the entries of a list; the first one is preferred."""
 LOCAL = "local:"
+SERVERS_BY_NAME = ("deepgram", "elevenlabs")
+"""Addresses that may be a name alone, and are a server that wants a key."""
 OFFLINE = "offline"
 """The offline brain, as the last entry of ZHIYIN_LLM_URL."""
 
 
-def _engine_address(value: str) -> str:
-    if re.fullmatch(r"auto|local:[a-z0-9_-]+|openai\+https?://\S+", value):
+_RECOGNISER = r"auto|local:[a-z0-9_-]+|openai\+https?://\S+|funasr\+wss?://\S+|deepgram(\+https?://\S+)?"
+_VOICE = r"auto|local:[a-z0-9_-]+|openai\+https?://\S+|elevenlabs(\+https?://\S+)?"
+
+
+def _recogniser_address(value: str) -> str:
+    if re.fullmatch(_RECOGNISER, value):
         return value.rstrip("/")
-    raise ValueError("use auto, local:NAME, or openai+http://HOST/v1")
+    raise ValueError("use auto, local:NAME, openai+http://HOST/v1, funasr+ws://HOST:10095, or deepgram")
 
 
-def _engine_addresses(value: str) -> str:
-    return SEVERAL.join(_engine_address(each) for each in entries_of(value))
+def _recogniser_addresses(value: str) -> str:
+    return SEVERAL.join(_recogniser_address(each) for each in entries_of(value))
 
 
 def _voice_address(value: str) -> str:
     parts = urlsplit(value)
+    if re.fullmatch(_VOICE, value):
+        return value.rstrip("/")
     if parts.scheme not in ("http", "https"):
-        try:
-            return _engine_address(value)
-        except ValueError as error:
-            raise ValueError(f"{error}; a tts-server is http://HOST:8003") from None
+        raise ValueError("use auto, local:NAME, openai+http://HOST/v1, or elevenlabs; a tts-server is http://HOST:8003")
     if not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
         raise ValueError(
             "the address of a tts-server is http://HOST:8003 and no more; others are openai+http://HOST/v1"
@@ -117,7 +122,7 @@ def _networks(value: str) -> str:
 
 
 TrustedNetworks = Annotated[str, AfterValidator(_networks)]
-EngineAddress = Annotated[str, AfterValidator(_engine_addresses)]
+EngineAddress = Annotated[str, AfterValidator(_recogniser_addresses)]
 VoiceAddress = Annotated[str, AfterValidator(_voice_addresses)]
 ModelAddress = Annotated[str, AfterValidator(_model_addresses)]
 HearingAddress = Annotated[str, AfterValidator(_hearing_address)]
@@ -187,14 +192,18 @@ class Settings(BaseSettings):
         None, description="Where one made at the first start is kept; empty = internal_token in the data folder."
     )
 
-    asr: EngineAddress = Field("auto", description="Recogniser: auto, local:NAME, openai+http(s)://HOST/v1.")
-    asr_model: str = Field("whisper-1", description="Model name for an OpenAI-compatible recogniser.")
+    asr: EngineAddress = Field(
+        "auto",
+        description="Recogniser: auto, local:NAME, openai+http(s)://HOST/v1, funasr+ws(s)://HOST:10095, deepgram.",
+    )
+    asr_model: str = Field("whisper-1", description="Model name for an OpenAI-compatible recogniser, or at Deepgram.")
     asr_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
 
     tts: VoiceAddress = Field(
-        "auto", description="Voice: auto, local:NAME, http://HOST:8003 (a tts-server), openai+http(s)://HOST/v1."
+        "auto",
+        description="Voice: auto, local:NAME, http://HOST:8003 (a tts-server), openai+http(s)://HOST/v1, elevenlabs.",
     )
-    tts_model: str = Field("tts-1", description="Model name for an OpenAI-compatible voice.")
+    tts_model: str = Field("tts-1", description="Model name for an OpenAI-compatible voice, or at ElevenLabs.")
     tts_voice: str = Field("", description="Voice name: alloy, ... there; an espeak-ng voice such as en-gb here.")
     tts_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
 

@@ -27,7 +27,7 @@ class ApiTicketDesk:
             return None
         if await self._whose(device_id) != known.account_id:  # it was let go meanwhile
             return None
-        return Redeemed(known.role_id, known.unsaved_role)
+        return Redeemed(known.role_id)
 
 
 def browser_gate(boards: Gatekeeper, settings: Settings, tickets: TalkTickets, whose: WhoseDevice) -> BrowserGate:

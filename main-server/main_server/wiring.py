@@ -180,9 +180,7 @@ class Reception:
         return Session(
             channel=channel,
             hearing=self._hearing,
-            casting=self._company.casting(
-                channel.device_id, channel.traits.downlink, channel.role_id, channel.unsaved_role
-            ),
+            casting=self._company.casting(channel.device_id, channel.traits.downlink, channel.role_id),
             emit=self._emit,
             endpointing=self._endpointing,
             limits=self._limits,

@@ -178,11 +178,12 @@ def test_a_token_is_shown_once(visitor: Visitor) -> None:
 
 def test_a_model_is_connected_and_its_key_never_comes_back(visitor: Visitor) -> None:
     visitor.go("/models")
-    visitor.find("add-vision").click()
+    visitor.find("add-llm").click()
     visitor.find("provider-name").fill("Reader")
     visitor.page.get_by_role("button", name="Save").click()
     visitor.sees("Fill in what is marked *")
     visitor.page.get_by_label("Address").fill("https://api.example.com/v1")
+    visitor.page.get_by_label("Model *").fill("thinker")
     visitor.page.get_by_role("textbox", name="Key").fill("sk-very-secret")
     visitor.page.get_by_role("button", name="Save").click()
     visitor.sees("Reader")

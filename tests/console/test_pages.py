@@ -18,6 +18,12 @@ PAGES = (
     "/live",
     "/conversations",
     "/conversations/{conversation}",
+    "/roles",
+    "/roles/{role}",
+    "/voices",
+    "/speakers",
+    "/memories",
+    "/talk",
     "/models",
     "/account",
     "/accounts",
@@ -28,6 +34,8 @@ PAGES = (
 DIALOGS = (
     ("/devices", "add-device"),
     ("/models", "add-llm"),
+    ("/speakers", "new-speaker"),
+    ("/memories", "new-memory"),
     ("/account", "new-token"),
     ("/accounts", "invite"),
     ("/devices/{device}", "let-go"),
@@ -37,7 +45,8 @@ DIALOGS = (
 def path_of(server: WholeServer, page: str) -> str:
     [device] = server.rows("SELECT id FROM devices ORDER BY device_id LIMIT 1")
     [talk] = server.rows("SELECT id FROM conversations ORDER BY turn_count DESC LIMIT 1")
-    return page.format(device=device["id"], conversation=talk["id"])
+    [role] = server.rows("SELECT id FROM roles WHERE account_id IS NOT NULL LIMIT 1")
+    return page.format(device=device["id"], conversation=talk["id"], role=role["id"])
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])

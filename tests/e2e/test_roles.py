@@ -74,13 +74,18 @@ async def made(http: httpx.AsyncClient, body: dict[str, Any]) -> str:
 
 
 async def test_an_edit_while_the_toy_talks_is_in_its_next_turn(tmp_path: Path) -> None:
-    async with ChatServer() as brain, SpeechServer() as mouth, in_a_process(tmp_path) as (server, database):
+    async with (
+        ChatServer() as brain,
+        SpeechServer() as mouth,
+        in_a_process(tmp_path, claim="open") as (server, database),
+    ):
         brain.say(Answer(["I am Lulu."]))
         mouth.say(Speech())
         http = await owner_of(server, database)
         seal = Seal([key_of((tmp_path / "data" / "secret_key").read_text().split()[0])])
         mine = AccountRows(database, seal, http.headers["x-account"])
         async with connected(server.port) as toy:
+            assert toy.status == 101, (toy.status, toy.body)
             await toy.hello()
             assert "I am Lulu" not in await turn(toy, "tell me a joke")  # nobody's: the house's offline brain
             async with asyncio.timeout(ENOUGH_S):
@@ -132,7 +137,7 @@ async def test_an_edit_while_the_toy_talks_is_in_its_next_turn(tmp_path: Path) -
 
 
 async def test_an_account_is_heard_by_its_own_recogniser(tmp_path: Path, a_question: str) -> None:
-    async with TranscriptionServer() as ears, in_a_process(tmp_path) as (server, database):
+    async with TranscriptionServer() as ears, in_a_process(tmp_path, claim="open") as (server, database):
         ears.say(Hears("tell me a joke"))
         http = await owner_of(server, database)
         mine = AccountRows(database, Seal([bytes(32)]), http.headers["x-account"])

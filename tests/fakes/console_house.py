@@ -13,8 +13,21 @@ from argon2 import PasswordHasher
 
 from main_server.store.engine import default_url, open_database
 from main_server.store.migrate import migrate
-from main_server.store.models import Account, AuditEntry, Conversation, Device, Provider, Rank, Turn, utc_now
+from main_server.store.models import (
+    Account,
+    AuditEntry,
+    Conversation,
+    Device,
+    Memory,
+    Provider,
+    Rank,
+    Speaker,
+    Turn,
+    Voice,
+    utc_now,
+)
 from main_server.store.models.base import new_id
+from main_server.store.roles import Roles
 
 PASSWORD = "correct horse"
 _FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -30,6 +43,11 @@ class Words:
     """Name, tags, board."""
     talks: list[tuple[str, list[tuple[str, str, float]]]]
     """Title, then (said, replied, which part of the reply was heard)."""
+    role: tuple[str, str]
+    """Name, character."""
+    memories: list[str]
+    speaker: tuple[str, str]
+    """Name, how to treat this person."""
     language: str
 
 
@@ -66,6 +84,10 @@ async def _furnish(folder: Path, words: Words) -> None:
                 await session.flush()
                 session.add_all([_turn(owner, talk, n, words.language, *each) for n, each in enumerate(said)])
             session.add_all(_models(owner))
+            name, persona = words.role
+            body = {"name": name, "persona": persona, "language": words.language}
+            role = await Roles(session).add(owner.id, body, owner.name)
+            session.add_all(_minds(owner, role.id, words))
             session.add(AuditEntry(account_id=owner.id, actor=owner.name, action="registered", address="192.168.1.20"))
     finally:
         await database.close()
@@ -137,6 +159,17 @@ def _turn(owner: Account, talk: Conversation, n: int, language: str, said: str, 
         total_ms=420 + 55.0 * len(reply) * heard,
         speech_end_to_sound_ms=820 + 40 * n,
     )
+
+
+def _minds(owner: Account, role_id: str, words: Words) -> list[Memory | Speaker | Voice]:
+    """Whom the household knows, what it remembers, and how it sounds."""
+    name, note = words.speaker
+    memories = [
+        Memory(account_id=owner.id, role_id=role_id, kind="fact", text=text, pinned=at == 0)
+        for at, text in enumerate(words.memories)
+    ]
+    voice = Voice(account_id=owner.id, name="Xiaoyu", engine_voice="xiaoyu", language="zh-CN")
+    return [*memories, Speaker(account_id=owner.id, name=name, note=note), voice]
 
 
 def _models(owner: Account) -> list[Provider]:

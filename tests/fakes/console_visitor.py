@@ -31,10 +31,14 @@ _TOO_WIDE = """() => {
   if (document.documentElement.scrollWidth <= innerWidth) return []
   return wide.slice(-3).map((each) => each.outerHTML.slice(0, 160))
 }"""
-_DRESS = """(theme) => new Promise((done) => {
+_DRESS = """async (theme) => {
   document.documentElement.dataset.theme = theme
-  setTimeout(done, 60)  // colours take a frame or two, however short their transition
-})"""
+  const frame = () => new Promise((done) => requestAnimationFrame(done))
+  await frame()
+  await frame()
+  for (const running of document.getAnimations()) try { running.finish() } catch { /* it never ends by itself */ }
+  await frame()
+}"""
 _REFUSED = "Failed to load resource"
 """What Chromium says by itself of every answer that is an error; tests that provoke one see the page's own sentence."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from contracts.audio import OpusFormat, Pcm
 from contracts.errors import EngineUnavailable
@@ -89,11 +88,11 @@ class Troupe:
     def database(self) -> Database:
         return self.company.database
 
-    def casting(self, device_id: str, *asked: Any) -> StoreCasting:
-        return self.company.casting(device_id, DOWNLINK, *asked)
+    def casting(self, device_id: str) -> StoreCasting:
+        return self.company.casting(device_id, DOWNLINK)
 
-    async def begun(self, device_id: str, *asked: Any) -> StoreCasting:
-        casting = self.casting(device_id, *asked)
+    async def begun(self, device_id: str) -> StoreCasting:
+        casting = self.casting(device_id)
         await casting.begin()
         return casting
 

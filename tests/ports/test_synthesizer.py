@@ -11,16 +11,18 @@ import pytest
 from contracts.audio import Pcm
 from contracts.speech import Synthesizer, VoiceChoice, one
 from fakes import tiny_models
+from fakes.elevenlabs_server import ElevenLabsServer
 from fakes.speech_server import Speech, SpeechServer
 from fakes.speech_service import speech_service
 from main_server.failover.line import Line
 from main_server.failover.streams import FailoverSynthesizer
 from sound.level import rms_dbfs
+from tts_server.engines.elevenlabs import ElevenLabsSynthesizer
 from tts_server.engines.espeak import EspeakSynthesizer
 from tts_server.engines.openai import OpenAISynthesizer
 from tts_server.engines.sherpa import SherpaSynthesizer
 
-HOMES = ["espeak", "sherpa", "openai pcm", "openai wav", "socket pcm", "socket wav", "failover"]
+HOMES = ["espeak", "sherpa", "openai pcm", "openai wav", "socket pcm", "socket wav", "failover", "elevenlabs"]
 PLAIN = VoiceChoice()
 LONG_S = 20.0
 
@@ -41,6 +43,11 @@ async def home(name: str, folder: Path) -> AsyncIterator[Synthesizer]:
         several = FailoverSynthesizer(Line("voice", [down, EspeakSynthesizer()]), ("alloy", ""))
         yield several
         await several.close()
+        return
+    if name == "elevenlabs":
+        async with ElevenLabsServer() as there:
+            yield (elevenlabs := ElevenLabsSynthesizer(there.url, "a-key"))
+            await elevenlabs.close()
         return
     if name == "sherpa":
         tiny_models.vits(folder / "voice-zh", "zh")

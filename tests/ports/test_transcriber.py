@@ -12,13 +12,19 @@ import pytest
 
 from asr_server import hearing
 from asr_worker.client import WorkerDeadlines
+from asr_worker.engines import deepgram, funasr_server
+from asr_worker.engines.deepgram import DeepgramTranscriber
+from asr_worker.engines.funasr_server import FunasrServerTranscriber
 from asr_worker.engines.openai import Deadlines, OpenAITranscriber
 from asr_worker.engines.pocketsphinx import PocketsphinxTranscriber
 from asr_worker.engines.sherpa import SherpaTranscriber
 from contracts.errors import EngineTimeout, EngineUnavailable
 from contracts.model_files import MODELS_DIR
 from contracts.transcription import TranscriptionRequest
-from fakes import tiny_models
+from fakes import deepgram_server, tiny_models
+from fakes import funasr_server as funasr_fakes
+from fakes.deepgram_server import DeepgramServer
+from fakes.funasr_server import FunasrServer
 from fakes.hearing_home import HearingHome
 from fakes.spoken import pcm, say, silence
 from fakes.transcription_server import Hears, TranscriptionServer
@@ -68,8 +74,25 @@ async def asr_server():
     await home.asr.close()
 
 
-@pytest.fixture(params=["child", "sherpa", "worker", "openai", "asr-server", "failover"])
-async def transcriber(request, server, worker, asr_server, tmp_path, monkeypatch):
+@pytest.fixture
+async def funasr():
+    async with FunasrServer() as server:
+        server.say(funasr_fakes.Hears(SENTENCE))
+        yield server
+
+
+@pytest.fixture
+async def deepgram_there():
+    async with DeepgramServer() as server:
+        server.say(deepgram_server.Hears(SENTENCE))
+        yield server
+
+
+HOMES = ["child", "sherpa", "worker", "openai", "asr-server", "failover", "funasr 2pass", "funasr offline", "deepgram"]
+
+
+@pytest.fixture(params=HOMES)
+async def transcriber(request, server, worker, asr_server, funasr, deepgram_there, tmp_path, monkeypatch):
     if request.param == "sherpa":
         tiny_models.sense_voice(tmp_path / "sensevoice", SENTENCE)
         monkeypatch.setenv(MODELS_DIR, str(tmp_path))
@@ -80,6 +103,9 @@ async def transcriber(request, server, worker, asr_server, tmp_path, monkeypatch
         "asr-server": lambda: OpenAITranscriber(f"http://127.0.0.1:{asr_server.port}/v1"),
         "openai": lambda: OpenAITranscriber(server.url),
         "failover": lambda: OpenAITranscriber(server.url),
+        "funasr 2pass": lambda: FunasrServerTranscriber(funasr.url),
+        "funasr offline": lambda: FunasrServerTranscriber(funasr.url, mode="offline"),
+        "deepgram": lambda: DeepgramTranscriber(deepgram_there.url, "a-key"),
     }
     transcriber = homes[request.param]()
     if request.param == "failover":
@@ -222,6 +248,9 @@ async def test_the_event_loop_goes_on_while_speech_is_decoded(child):
 
 def test_every_engine_gives_up_before_the_ears_do_so_that_its_sentence_is_told():
     assert max(Deadlines().total_s, WorkerDeadlines().transcribe_s) < hearing.DEADLINE_S
+    funasr, live = funasr_server.Deadlines(), deepgram.Deadlines()
+    assert 2 * funasr.connect_s + funasr.send_s + funasr.answer_s + funasr.ping_s < hearing.DEADLINE_S
+    assert 2 * live.connect_s + live.send_s + live.finish_s < hearing.DEADLINE_S
 
 
 async def test_an_utterance_has_a_deadline(child):

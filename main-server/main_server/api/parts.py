@@ -18,6 +18,7 @@ from main_server.api.live import LiveEvents
 from main_server.forms.trial import Audition, Trial, Tried
 from main_server.store.audio.files import AudioFiles
 from main_server.store.engine import Database
+from main_server.store.models import Role
 from main_server.store.sealing import Seal
 
 
@@ -41,6 +42,8 @@ class ApiParts:
     `changed` learns of an account whose roles, voices or devices are different now, after the commit. `try_provider`
     says whether a provider answers, `hear_voice` how a voice sounds; neither raises. `voices_of` lists what the engine
     of a provider offers, or the server's own; None = it cannot say. Raises EngineError.
+
+    `keep_role_draft` keeps an unsaved role for a talk, and says under which reference.
     """
 
     database: Database
@@ -56,6 +59,7 @@ class ApiParts:
     erase_soon: Callable[[], None] = lambda: None
     exports: Exports = field(default_factory=Exports)
     try_provider: Callable[[Trial], Awaitable[Tried]] = _not_here
+    keep_role_draft: Callable[[Role], str] = lambda role: ""
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     public_host: str = ""
     passwords: Passwords = field(default_factory=Passwords)

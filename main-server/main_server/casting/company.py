@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from contracts.speech import Synthesizer, VoiceChoice
 from main_server.casting.making import LocalEngines
 from main_server.casting.pool import EnginePool, Held
 from main_server.casting.recipe import Cook, OpenSecret, Recipe
+from main_server.casting.role_drafts import RoleDrafts
 from main_server.casting.spec import Spec
 from main_server.casting.store_casting import StoreCasting
 from main_server.casting.watch import Watch
@@ -71,16 +72,15 @@ class Company:
         self.database = database
         self.pool = pool
         self.watch = Watch(database, pool.sweep)
+        self.role_drafts = RoleDrafts()
         self.cook = Cook(house.role, house.voice_name, open_secret)
         self._house = house
         self._local = local
         self._voice_at = voice_at
 
-    def casting(
-        self, device_id: str, downlink: OpusFormat, role_id: str = "", unsaved_role: Mapping[str, Any] | None = None
-    ) -> StoreCasting:
-        """Of one session, with the role it asks for ("" = the device's own), or with one that is tried."""
-        return StoreCasting(self, device_id, downlink, role_id, unsaved_role)
+    def casting(self, device_id: str, downlink: OpusFormat, role_id: str = "") -> StoreCasting:
+        """Of one session; `role_id` "" = with its device's own role."""
+        return StoreCasting(self, device_id, downlink, role_id)
 
     def changed(self, account_id: str) -> None:
         """An account's roles, voices, providers or devices were edited: its sessions look at once."""

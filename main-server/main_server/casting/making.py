@@ -18,6 +18,7 @@ from engine_http.knobs import Knobs
 from main_server.brain.offline import OfflineBrain
 from main_server.brain.openai_model import ModelDeadlines, OpenAIModel
 from main_server.casting.spec import ASR, TTS, Spec
+from main_server.casting.vendors import VENDORS
 from main_server.failover.line import AnyEngine
 from tts_server.engines.openai import Deadlines as VoiceDeadlines
 from tts_server.engines.openai import OpenAISynthesizer
@@ -119,6 +120,8 @@ class EngineMaker:
                 return Made(_tts_server(spec))
             case (("asr" | "tts"), "local"):
                 return await self._local.find(spec)
+        if (vendor := VENDORS.get((spec.kind, spec.engine))) is not None:
+            return Made(vendor(spec, _guarded(spec)))
         raise EngineUnavailable(f"There is no engine {spec.engine} for {spec.kind} here.", engine=spec.engine)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from contracts.audio import OpusFormat, OpusPacket
 from contracts.hearing import ListenMode
@@ -93,7 +93,6 @@ class Channel(Protocol):
     session_id: str
     transport: str  # "websocket" or "udp"
     role_id: str  # the role that this session asks for, "" = the device's own
-    unsaved_role: Mapping[str, Any] | None  # or one that is tried before it is kept, by the names of its columns
     traits: DeviceTraits
     tools: Toolbox
 

@@ -7,10 +7,10 @@ the one device that it was given for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 from main_server.device.directory import DeviceReport
 from main_server.device.gate import Admitted, Credentials, Gatekeeper, Refused
@@ -23,10 +23,9 @@ OwnNames = Callable[[Credentials], Collection[str]]
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """The ticket was good. `role_id` and `unsaved_role` as in Admitted."""
+    """The ticket was good. `role_id`: the role it was asked for, "" = the device's own."""
 
     role_id: str = ""
-    unsaved_role: Mapping[str, Any] | None = None
 
 
 class TicketDesk(Protocol):
@@ -60,7 +59,7 @@ class BrowserGate:
         if redeemed is None:
             return _NO_GOOD
         report = DeviceReport(device_id, client_id, board=BROWSER, chip=BROWSER)
-        return Admitted(report, redeemed.role_id, redeemed.unsaved_role)
+        return Admitted(report, redeemed.role_id)
 
 
 _ANOTHER_SITE = Refused("Another site's page asked; only Zhiyin's own pages may talk.", HTTPStatus.FORBIDDEN)

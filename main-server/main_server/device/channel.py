@@ -65,7 +65,6 @@ class DeviceChannel:
         self.session_id = protocol.session_id
         self.transport = protocol.transport
         self.role_id = ""
-        self.unsaved_role: Mapping[str, Any] | None = None
         self.traits: DeviceTraits = quirks.traits(device.chip, device.firmware, Hello())
         self.device_tools = DeviceTools(self._send_mcp, identified=self._identified)
         self.things = DeviceThings(self._send_iot)

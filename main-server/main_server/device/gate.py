@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -41,12 +40,10 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The peer may talk; `device` is what is known of it, `role_id` the role it asks to talk with ("" = its own), or
-    `unsaved_role` one that is tried before it is kept."""
+    """The peer may talk; `device` is what is known of it, `role_id` the role it asks to talk with ("" = its own)."""
 
     device: DeviceReport
     role_id: str = ""
-    unsaved_role: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ class DeviceSocket(asyncio.Protocol):
         framing = handshake.read_framing(request.path, request.headers)
         protocol = DeviceProtocol(identity.new_session_id(), framing)
         self._channel = DeviceChannel(self, protocol, verdict.device, self._hub, self._loop.time)
-        self._channel.role_id, self._channel.unsaved_role = verdict.role_id, verdict.unsaved_role
+        self._channel.role_id = verdict.role_id
         self._junk.named(self._channel.device_id, self._channel.session_id)
         self._transport.set_write_buffer_limits(high=self._limits.audio_untaken_bytes)
         self._deadlines.start("hello", self._limits.hello_s, self._no_hello)

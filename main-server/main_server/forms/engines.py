@@ -3,56 +3,18 @@
 from __future__ import annotations
 
 from main_server.forms.addresses import LANGUAGE_MODELS, RECOGNISERS, VOICES
-from main_server.forms.field import SECRET, Choice, Field, FieldKind, Form, Said
-
-LLM, ASR, TTS = "llm", "asr", "tts"
-
-_URL = Field(
-    "url",
-    FieldKind.URL,
-    Said("地址", "Address"),
-    Said("到 /v1 为止，例如 https://api.openai.com/v1", "Up to /v1, such as https://api.openai.com/v1"),
-    required=True,
-)
-_KEY = Field(
-    SECRET,
-    FieldKind.SECRET,
-    Said("密钥", "Key"),
-    Said("加密保存，不再显示。", "It is sealed and never shown again."),
-)
-_EXTRA = Field(
-    "extra",
-    FieldKind.JSON,
-    Said("其他参数", "More parameters"),
-    Said("原样放进每个请求的 JSON 对象。", "A JSON object that goes into every request as it is."),
-    advanced=True,
-)
-
-
-def _model(default: str | None = None) -> Field:
-    return Field("model", FieldKind.TEXT, Said("模型", "Model"), default=default, required=default is None)
-
-
-def _number(name: str, zh: str, en: str, least: float, most: float, kind: FieldKind = FieldKind.NUMBER) -> Field:
-    return Field(name, kind, Said(zh, en), advanced=True, least=least, most=most)
-
-
-def _choices(*values: tuple[str, str, str]) -> tuple[Choice, ...]:
-    return tuple(Choice(value, Said(zh, en)) for value, zh, en in values)
-
-
-def _chosen(name: str, zh: str, en: str, default: str, *values: tuple[str, str, str], advanced: bool = False) -> Field:
-    return Field(name, FieldKind.CHOICE, Said(zh, en), default=default, advanced=advanced, choices=_choices(*values))
-
+from main_server.forms.field import Field, FieldKind, Form, Said
+from main_server.forms.shared_fields import ASR, EXTRA, KEY, LLM, TTS, URL, chosen, model_field, number
+from main_server.forms.vendors import VENDORS
 
 CURRENCIES = ("USD", "CNY", "EUR", "GBP", "JPY")
 _AUTO = ("auto", "自动（有模型文件时用 sherpa）", "Automatic (sherpa-onnx where its files are there)")
 _ESPEAK = ("espeak", "内置 espeak-ng", "Built-in espeak-ng")
 _SHERPA = ("sherpa", "sherpa-onnx", "sherpa-onnx")
 _PRICES = (
-    _number("price_in_per_million", "每百万输入词元价格", "Price of a million tokens read", 0, 1_000_000),
-    _number("price_out_per_million", "每百万输出词元价格", "Price of a million tokens written", 0, 1_000_000),
-    _chosen("currency", "货币", "Currency", "USD", *((code, code, code) for code in CURRENCIES), advanced=True),
+    number("price_in_per_million", "每百万输入词元价格", "Price of a million tokens read", 0, 1_000_000),
+    number("price_out_per_million", "每百万输出词元价格", "Price of a million tokens written", 0, 1_000_000),
+    chosen("currency", "货币", "Currency", "USD", *((code, code, code) for code in CURRENCIES), advanced=True),
 )  # fmt: skip
 
 FORMS = (
@@ -62,14 +24,14 @@ FORMS = (
         Said("兼容 OpenAI 的语言模型", "OpenAI-compatible language model"),
         Said("云端或本机的任何 /chat/completions。", "Any /chat/completions, in the cloud or at home."),
         (
-            _URL,
-            _model(),
-            _KEY,
-            _number("temperature", "温度", "Temperature", 0, 2),
-            _number("top_p", "Top P", "Top P", 0, 1),
-            _number("max_tokens", "最多输出词元", "Most tokens written", 1, 100_000, FieldKind.INTEGER),
+            URL,
+            model_field(),
+            KEY,
+            number("temperature", "温度", "Temperature", 0, 2),
+            number("top_p", "Top P", "Top P", 0, 1),
+            number("max_tokens", "最多输出词元", "Most tokens written", 1, 100_000, FieldKind.INTEGER),
             *_PRICES,
-            _EXTRA,
+            EXTRA,
         ),
         LANGUAGE_MODELS,
     ),
@@ -87,7 +49,7 @@ FORMS = (
         "openai",
         Said("兼容 OpenAI 的语音识别", "OpenAI-compatible recogniser"),
         Said("POST /audio/transcriptions", "POST /audio/transcriptions"),
-        (_URL, _model("whisper-1"), _KEY),
+        (URL, model_field("whisper-1"), KEY),
         RECOGNISERS,
     ),
     Form(
@@ -95,7 +57,7 @@ FORMS = (
         "local",
         Said("本机识别", "Recogniser of this machine"),
         fields=(
-            _chosen("engine", "引擎", "Engine", "auto", _AUTO, _SHERPA, ("pocketsphinx", "内置（仅英文句式）",
+            chosen("engine", "引擎", "Engine", "auto", _AUTO, _SHERPA, ("pocketsphinx", "内置（仅英文句式）",
                                                                        "Built in (a few English sentences)")),
         ),
     ),
@@ -105,13 +67,13 @@ FORMS = (
         Said("兼容 OpenAI 的语音合成", "OpenAI-compatible voice"),
         Said("POST /audio/speech", "POST /audio/speech"),
         (
-            _URL,
-            _model("tts-1"),
+            URL,
+            model_field("tts-1"),
             Field("voice", FieldKind.TEXT, Said("音色", "Voice"), default="alloy"),
-            _KEY,
-            _chosen("response_format", "声音格式", "Sound format", "pcm", ("pcm", "PCM", "PCM"), ("wav", "WAV", "WAV"),
+            KEY,
+            chosen("response_format", "声音格式", "Sound format", "pcm", ("pcm", "PCM", "PCM"), ("wav", "WAV", "WAV"),
                     advanced=True),
-            _EXTRA,
+            EXTRA,
         ),
         VOICES,
     ),
@@ -120,7 +82,7 @@ FORMS = (
         "local",
         Said("本机语音", "Voice of this machine"),
         fields=(
-            _chosen("engine", "引擎", "Engine", "auto", _AUTO, _SHERPA, _ESPEAK),
+            chosen("engine", "引擎", "Engine", "auto", _AUTO, _SHERPA, _ESPEAK),
             Field("voice", FieldKind.TEXT, Said("音色", "Voice"),
                   Said("espeak-ng 的音色名，或 sherpa 的编号；留空按语言选。",
                        "An espeak-ng voice, or the number of one of sherpa-onnx; empty follows the language."),
@@ -137,9 +99,10 @@ FORMS = (
             Field("url", FieldKind.URL, Said("地址", "Address"), Said("例如 http://192.168.1.10:8003",
                   "Such as http://192.168.1.10:8003"), required=True),
             Field("voice", FieldKind.TEXT, Said("音色", "Voice"), default=""),
-            _KEY,
+            KEY,
         ),
     ),
+    *VENDORS,
 )  # fmt: skip
 
 

@@ -48,7 +48,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing an engine asks for. `default` is what holds without it; `advanced` ones are seldom touched."""
+    """One thing an engine asks for. `default` is what holds without it; `advanced` ones are seldom touched. `schemes`
+    is how an address may begin."""
 
     name: str
     kind: FieldKind
@@ -60,6 +61,7 @@ class Field:
     choices: tuple[Choice, ...] = ()
     least: float | None = None
     most: float | None = None
+    schemes: tuple[str, ...] = ("http", "https")
 
     def fault(self, value: object) -> str:
         """What is wrong with a value, as the end of a sentence; "" = nothing. The value itself is not told."""
@@ -72,7 +74,8 @@ class Field:
                 allowed = [choice.value for choice in self.choices]
                 return "" if value in allowed else f"must be one of {', '.join(allowed)}"
             case FieldKind.URL:
-                return "" if _is_address(value) else "must be a full address such as https://api.example.com/v1"
+                example = f"{self.schemes[1]}://api.example.com/v1"
+                return "" if _is_address(value, self.schemes) else f"must be a full address such as {example}"
             case FieldKind.JSON:
                 return "" if _is_object(value) else 'must be a JSON object such as {"seed": 7}'
             case _:
@@ -136,10 +139,10 @@ class Form:
         return ""
 
 
-def _is_address(value: object) -> bool:
+def _is_address(value: object, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(str(value))
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
 

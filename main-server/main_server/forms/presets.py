@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from main_server.forms import addresses
-from main_server.forms.engines import ASR, LLM, TTS
 from main_server.forms.field import Said, Value
+from main_server.forms.shared_fields import ASR, LLM, TTS
 
 
 @dataclass(frozen=True, slots=True)

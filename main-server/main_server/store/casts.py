@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, and_, func, null, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from main_server.store.models import Account, Device, Provider, Rank, Role, ServerSetting, Voice
@@ -54,11 +54,21 @@ class Casts:
         """What a role of the account is cast from on any device; "" or another's = what the account has chosen."""
         return await self._read(_role_list(account_id, role_id))
 
-    async def of_unsaved(self, account_id: str, body: Mapping[str, Any]) -> CastList:
-        """The same for a role that is not kept: `body` is all of it, by the names of its columns. It has no key, so
-        nothing can be remembered for it."""
-        found = await self._read(_unsaved_list(account_id, body))
-        return replace(found, role=Role(id="", **body)) if found.account_id else found
+    async def of_draft(self, role: Role) -> CastList:
+        """What a role that is not saved is cast from; whatever it names of another account is left out."""
+        account_id = role.account_id
+        named = (role.model_id, role.second_model_id, role.small_model_id)
+        voice = await self._session.scalar(
+            select(Voice).where(Voice.id == role.voice_id, Voice.account_id == account_id)
+        )
+        ids = [each for each in (*named, voice.provider_id if voice else None) if each]
+        query = select(Provider).where(
+            Provider.account_id == account_id, or_(Provider.is_default, Provider.id.in_(ids))
+        )
+        providers = {each.id: each for each in await self._session.scalars(query)}
+        rank = await self._session.scalar(select(Account.rank).where(Account.id == account_id))
+        private = rank == Rank.OWNER and is_on(await self._session.scalar(select(_private_engines)))
+        return CastList(account_id, role, voice, providers, private)
 
     async def _read(self, query: _Query) -> CastList:
         rows = (await self._session.execute(query)).all()
@@ -103,25 +113,6 @@ def _role_list(account_id: str, role_id: str) -> _Query:
         .outerjoin(Role, its_role)
         .outerjoin(Voice, and_(Voice.id == Role.voice_id, Voice.account_id == Account.id))
         .outerjoin(Provider, and_(Provider.account_id == Account.id, _concerned))
-        .where(Account.id == account_id)
-    )
-
-
-def _unsaved_list(account_id: str, body: Mapping[str, Any]) -> Select[Any]:
-    named = [body[name] for name in ("model_id", "second_model_id", "small_model_id") if body.get(name)]
-    concerned = or_(Provider.is_default, Provider.id.in_(named), Provider.id == Voice.provider_id)
-    return (
-        select(
-            Account.id.label("account_id"),
-            Account.rank,
-            _private_engines.label("private_engines"),
-            null().label("Role"),
-            Voice,
-            Provider,
-        )
-        .select_from(Account)
-        .outerjoin(Voice, and_(Voice.id == body.get("voice_id"), Voice.account_id == Account.id))
-        .outerjoin(Provider, and_(Provider.account_id == Account.id, concerned))
         .where(Account.id == account_id)
     )
 

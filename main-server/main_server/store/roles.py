@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import Column, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from main_server.store.models import Device, Provider, ProviderKind, Role, RoleVersion, Voice, utc_now
@@ -49,11 +49,18 @@ def body_of(role: Role) -> dict[str, Any]:
     return {name: getattr(role, name) for name in BODY}
 
 
-def blank() -> dict[str, Any]:
-    """What a new role is before anything is said of it."""
-    defaults = {name: Role.__table__.c[name].default for name in BODY}
-    values = {name: getattr(default, "arg", None) for name, default in defaults.items()}
-    return {name: value(None) if callable(value) else value for name, value in values.items()} | {"name": ""}
+def draft_of(account_id: str, role_id: str, body: Body) -> Role:
+    """A role that is not saved: `body`, and for the rest what any new role is. `role_id` is the one that it edits, or
+    "". It belongs to no database session."""
+    columns = Role.__table__.columns
+    return Role(id=role_id, account_id=account_id, **{name: _of_a_new_one(columns[name]) for name in BODY} | dict(body))
+
+
+def _of_a_new_one(column: Column[Any]) -> Any:
+    default: Any = column.default
+    if default is None:
+        return None
+    return default.arg(None) if default.is_callable else default.arg
 
 
 class Roles:

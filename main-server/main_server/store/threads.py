@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from contracts.events import SessionOpened, TurnEnded
 from main_server.store import rows
@@ -38,9 +38,9 @@ class Thread:
         return abs(at - self.last_turn_at) <= CONTINUED_WITHIN
 
 
-def newest_threads(device_keys: Collection[str], at: datetime) -> Select[Any]:
-    """For each device its account and role, and the key, `last_turn_at`, `turn_count`, `summary` and
-    `summarised_turns` of its newest conversation in them; None where there is none."""
+def newest_threads(of_devices: ColumnElement[bool], at: datetime) -> Select[Any]:
+    """For each device its account and role, and `key`, `last_turn_at`, `summary` and `summarised_turns` of its newest
+    conversation in them, where there is one."""
     newest = (
         select(Conversation.id)
         .where(
@@ -67,7 +67,7 @@ def newest_threads(device_keys: Collection[str], at: datetime) -> Select[Any]:
             last_turn_at.label("last_turn_at"),
         )
         .outerjoin(Conversation, Conversation.id == newest)
-        .where(Device.id.in_(device_keys))
+        .where(of_devices)
     )
 
 
@@ -97,7 +97,7 @@ class Threads:
 
     def read(self, connection: Connection, device_keys: Collection[str], at: datetime) -> None:
         """Learns what these devices talked of last."""
-        for row in connection.execute(newest_threads(device_keys, at)):
+        for row in connection.execute(newest_threads(Device.id.in_(device_keys), at)):
             self._belongs[row.device_key] = {"account_id": row.account_id, "role_id": row.role_id}
             if row.key is not None and row.last_turn_at is not None:
                 self._newest[row.device_key] = Thread(row.key, row.last_turn_at)

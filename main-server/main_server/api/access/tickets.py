@@ -8,9 +8,8 @@ from __future__ import annotations
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 GOOD_FOR_S = 60
 MOST_TICKETS = 2_000
@@ -20,13 +19,12 @@ MOST_OF_ACCOUNT = 10
 
 @dataclass(frozen=True, slots=True)
 class TalkTicket:
-    """Who may talk as which device, with which role ("" = the device's own), or with one that is tried unsaved."""
+    """Who may talk as which device, with which role ("" = the device's own)."""
 
     account_id: str
     device_id: str
     client_id: str
     role_id: str = ""
-    unsaved_role: Mapping[str, Any] | None = None
 
 
 class TalkTickets:

@@ -1,0 +1,63 @@
+"""Engines elsewhere that have a protocol of their own, made of specs; `making` adds what every account's engine has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from asr_worker.engines import deepgram
+from asr_worker.engines.deepgram import DeepgramTranscriber
+from asr_worker.engines.funasr_server import FunasrServerTranscriber
+from main_server.casting.spec import ASR, TTS, Spec
+from main_server.failover.line import AnyEngine
+from tts_server.engines import elevenlabs
+from tts_server.engines.elevenlabs import ElevenLabsSynthesizer
+
+Guarded = Mapping[str, Any]
+"""Arguments that an engine with an address takes: connector, knobs, max_connections."""
+
+FIRST_SOUND_S = 4.0
+"""What a voice may take to begin while another one is behind it."""
+
+_VOICE_SETTINGS = ("stability", "similarity_boost", "style")
+
+
+def _funasr_server(spec: Spec, guarded: Guarded) -> AnyEngine:
+    return FunasrServerTranscriber(
+        str(spec.option("url")),
+        mode=str(spec.option("mode") or "2pass"),
+        hotwords=str(spec.option("hotwords")),
+        itn=bool(spec.option("itn", True)),
+        any_certificate=bool(spec.option("any_certificate", False)),
+        **guarded,
+    )
+
+
+def _deepgram(spec: Spec, guarded: Guarded) -> AnyEngine:
+    return DeepgramTranscriber(
+        str(spec.option("url") or deepgram.ADDRESS),
+        spec.secret,
+        str(spec.option("model") or deepgram.MODEL),
+        language=str(spec.option("language")),
+        options=spec.more(),
+        **guarded,
+    )
+
+
+def _elevenlabs(spec: Spec, guarded: Guarded) -> AnyEngine:
+    return ElevenLabsSynthesizer(
+        str(spec.option("url") or elevenlabs.ADDRESS),
+        spec.secret,
+        str(spec.option("model") or elevenlabs.MODEL),
+        str(spec.option("voice") or elevenlabs.VOICE),
+        settings={name: value for name, value in spec.options if name in _VOICE_SETTINGS},
+        deadlines=elevenlabs.Deadlines(first_sound_s=FIRST_SOUND_S) if spec.hurried else None,
+        **guarded,
+    )
+
+
+VENDORS: Mapping[tuple[str, str], Callable[[Spec, Guarded], AnyEngine]] = {
+    (ASR, "funasr_server"): _funasr_server,
+    (ASR, "deepgram"): _deepgram,
+    (TTS, "elevenlabs"): _elevenlabs,
+}

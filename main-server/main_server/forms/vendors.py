@@ -1,0 +1,109 @@
+"""Forms of engines elsewhere that have a protocol of their own."""
+
+from __future__ import annotations
+
+from main_server.forms.field import Address, Field, FieldKind, Form, Said
+from main_server.forms.shared_fields import ASR, EXTRA, KEY, TTS, chosen, model_field, number
+
+_FUNASR = Form(
+    ASR,
+    "funasr_server",
+    Said("FunASR 服务", "FunASR server"),
+    Said(
+        "FunASR runtime 的 WebSocket 服务（2pass 或离线），边说边传。",
+        "The WebSocket server of FunASR's runtime (2pass or offline); sound goes there while somebody speaks.",
+    ),
+    (
+        Field(
+            "url",
+            FieldKind.URL,
+            Said("地址", "Address"),
+            Said("例如 ws://192.168.1.10:10095", "Such as ws://192.168.1.10:10095"),
+            required=True,
+            schemes=("ws", "wss", "http", "https"),
+        ),
+        chosen(
+            "mode",
+            "模式",
+            "Mode",
+            "2pass",
+            ("2pass", "2pass（实时，句末修正）", "2pass (live, put right at the end)"),
+            ("offline", "离线（整句）", "Offline (whole sentences)"),
+        ),
+        Field(
+            "any_certificate",
+            FieldKind.BOOL,
+            Said("接受自签名证书", "Take its own certificate"),
+            Said("官方镜像的 wss 使用自签名证书。", "The official image makes one itself for wss."),
+            default=False,
+        ),
+        Field(
+            "hotwords",
+            FieldKind.TEXT,
+            Said("热词", "Words to expect"),
+            Said("以逗号分隔，可带权重：知音 20", "By commas, each maybe with a weight: Zhiyin 20"),
+            default="",
+            advanced=True,
+        ),
+        Field("itn", FieldKind.BOOL, Said("数字规整", "Numbers as digits"), default=True, advanced=True),
+    ),
+    (Address(Said("FunASR（本机）", "FunASR (this machine)"), "ws://127.0.0.1:10095", wants_key=False),),
+)
+
+_DEEPGRAM = Form(
+    ASR,
+    "deepgram",
+    Said("Deepgram", "Deepgram"),
+    Said("云端流式识别，边说边传。", "Live recognition in the cloud; sound goes there while somebody speaks."),
+    (
+        Field("url", FieldKind.URL, Said("地址", "Address"), default="https://api.deepgram.com", advanced=True),
+        KEY,
+        model_field("nova-3"),
+        Field(
+            "language",
+            FieldKind.TEXT,
+            Said("语言", "Language"),
+            Said(
+                "角色没有指定语言时使用，例如 zh 或 en；留空则同时识别多种语言。",
+                "Where the role names none, such as zh or en; empty hears several at once.",
+            ),
+            default="",
+        ),
+        EXTRA,
+    ),
+    (
+        Address(Said("Deepgram", "Deepgram"), "https://api.deepgram.com", ("nova-3", "nova-2")),
+        Address(Said("Deepgram（欧盟）", "Deepgram (EU)"), "https://api.eu.deepgram.com", ("nova-3",)),
+    ),
+)
+
+_ELEVENLABS = Form(
+    TTS,
+    "elevenlabs",
+    Said("ElevenLabs", "ElevenLabs"),
+    Said("云端语音，模型边写边说。", "Voices in the cloud that speak while the model still writes."),
+    (
+        Field("url", FieldKind.URL, Said("地址", "Address"), default="https://api.elevenlabs.io", advanced=True),
+        KEY,
+        model_field("eleven_flash_v2_5"),
+        Field(
+            "voice",
+            FieldKind.TEXT,
+            Said("音色", "Voice"),
+            Said("音色的 ID，例如 21m00Tcm4TlvDq8ikWAM", "The ID of a voice, such as 21m00Tcm4TlvDq8ikWAM"),
+            default="21m00Tcm4TlvDq8ikWAM",
+        ),
+        number("stability", "稳定度", "Stability", 0, 1),
+        number("similarity_boost", "相似度", "Similarity", 0, 1),
+        number("style", "风格强度", "Style", 0, 1),
+    ),
+    (
+        Address(
+            Said("ElevenLabs", "ElevenLabs"),
+            "https://api.elevenlabs.io",
+            ("eleven_flash_v2_5", "eleven_turbo_v2_5", "eleven_multilingual_v2"),
+        ),
+    ),
+)
+
+VENDORS = (_FUNASR, _DEEPGRAM, _ELEVENLABS)
