@@ -22,7 +22,7 @@ from fakes.spoken import RATE_HZ, Samples
 from fakes.whole_server import WholeServer
 
 PASSWORD = "correct horse"
-WAIT_S = 20.0
+WAIT_S = 40.0
 _INSIDE = ["--no-sandbox", "--autoplay-policy=user-gesture-required"]
 _AUDIO = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
