@@ -93,6 +93,19 @@ class ApiHouse:
         return program
 
 
+class _Application:
+    """`/api` as it is mounted. A route is built at its first request, which costs more than most tests: it is kept."""
+
+    def __init__(self, parts: ApiParts) -> None:
+        self.api = create_api(parts)
+        self.outer = FastAPI()
+        self.outer.mount("/api", self.api)
+
+
+_free: list[_Application] = []
+"""Those that no house uses now."""
+
+
 @asynccontextmanager
 async def api_house(url: str, **parts: Any) -> AsyncIterator[ApiHouse]:
     """An API on the database at `url`, migrated; `parts` replaces fields of ApiParts."""
@@ -107,13 +120,14 @@ async def api_house(url: str, **parts: Any) -> AsyncIterator[ApiHouse]:
     folder = tempfile.TemporaryDirectory(prefix="zhiyin-audio-")
     defaults = {"audio": FolderFiles(Path(folder.name)), "passwords": Passwords(FAST), "attempts": Attempts(PLENTY)}
     made = ApiParts(database=database, live=live, seal=Seal([KEY]), version="0.0", **(defaults | parts))
-    app = FastAPI()
-    app.mount("/api", create_api(made))
-    house = ApiHouse(app, made)
+    app = _free.pop() if _free else _Application(made)
+    app.api.state.parts = made
+    house = ApiHouse(app.outer, made)
     live.start()
     try:
         yield house
     finally:
+        _free.append(app)
         for client in house.clients:
             await client.aclose()
         await live.close()
