@@ -32,7 +32,7 @@ OFFLINE = "offline"
 
 
 _RECOGNISER = r"auto|local:[a-z0-9_-]+|openai\+https?://\S+|funasr\+wss?://\S+|deepgram(\+https?://\S+)?"
-_VOICE = r"auto|local:[a-z0-9_-]+|openai\+https?://\S+|elevenlabs(\+https?://\S+)?"
+_VOICE = r"auto|local:[a-z0-9_-]+|openai\+https?://\S+|elevenlabs(\+https?://\S+)?|edge"
 
 
 def _recogniser_address(value: str) -> str:
@@ -50,7 +50,9 @@ def _voice_address(value: str) -> str:
     if re.fullmatch(_VOICE, value):
         return value.rstrip("/")
     if parts.scheme not in ("http", "https"):
-        raise ValueError("use auto, local:NAME, openai+http://HOST/v1, or elevenlabs; a tts-server is http://HOST:8003")
+        raise ValueError(
+            "use auto, local:NAME, openai+http://HOST/v1, elevenlabs, or edge; a tts-server is http://HOST:8003"
+        )
     if not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
         raise ValueError(
             "the address of a tts-server is http://HOST:8003 and no more; others are openai+http://HOST/v1"
@@ -201,7 +203,7 @@ class Settings(BaseSettings):
 
     tts: VoiceAddress = Field(
         "auto",
-        description="Voice: auto, local:NAME, http://HOST:8003 (a tts-server), openai+http(s)://HOST/v1, elevenlabs.",
+        description="Voice: auto, local:NAME, http://HOST:8003 (tts-server), openai+http://HOST/v1, elevenlabs, edge.",
     )
     tts_model: str = Field("tts-1", description="Model name for an OpenAI-compatible voice, or at ElevenLabs.")
     tts_voice: str = Field("", description="Voice name: alloy, ... there; an espeak-ng voice such as en-gb here.")

@@ -6,12 +6,13 @@ from contracts.speech import Synthesizer
 from contracts.transcription import Transcriber
 from engine_choice.local import RECOGNISERS, VOICES, Chosen, load
 from main_server.settings import Settings
-from tts_server.engines import elevenlabs
+from tts_server.engines import edge, elevenlabs
 from tts_server.engines.openai import Deadlines as VoiceDeadlines
 
 _FUNASR = "funasr+"
 _DEEPGRAM = "deepgram"
 _ELEVENLABS = "elevenlabs"
+_EDGE = "edge"
 
 
 def recogniser(settings: Settings) -> Chosen[Transcriber] | None:
@@ -39,6 +40,9 @@ def voice(settings: Settings, deadlines: VoiceDeadlines | None = None) -> Chosen
             deadlines=None if deadlines is None else elevenlabs.Deadlines(first_sound_s=deadlines.first_byte_s),
         )
         return Chosen(engine, f"ElevenLabs{f' at {_bare(url)}' if url else ''} (ZHIYIN_TTS)")
+    if name == _EDGE:
+        sooner = None if deadlines is None else edge.Deadlines(first_sound_s=deadlines.first_byte_s)
+        return Chosen(load(VOICES, name)(deadlines=sooner), "the voices of Edge's reader (ZHIYIN_TTS)")
     return None
 
 

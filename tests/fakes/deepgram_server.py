@@ -82,8 +82,12 @@ class DeepgramServer:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if not await _Ear(self, socket, answer).listen():
-            self.gone.set()
+        ended = False
+        try:
+            ended = await _Ear(self, socket, answer).listen()
+        finally:  # a client that leaves has this cancelled, too
+            if not ended:
+                self.gone.set()
         return socket
 
 

@@ -76,8 +76,12 @@ class FunasrServer:
         await socket.prepare(request)
         self.protocols.append(socket.ws_protocol or "")
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if not await self._listen(socket, answer):
-            self.gone.set()
+        ended = False
+        try:
+            ended = await self._listen(socket, answer)
+        finally:  # a client that leaves has this cancelled, too
+            if not ended:
+                self.gone.set()
         return socket
 
     async def _listen(self, socket: web.WebSocketResponse, answer: Hears) -> bool:

@@ -38,6 +38,8 @@ async def test_one_setting_chooses_a_recogniser_elsewhere(address: str, name: st
     [
         ("elevenlabs", "elevenlabs", "ElevenLabs (ZHIYIN_TTS)"),
         ("elevenlabs+https://host", "elevenlabs", "ElevenLabs at https://host (ZHIYIN_TTS)"),
+        ("edge", "edge", "the voices of Edge's reader (ZHIYIN_TTS)"),
+        ("local:system", "system", "local:system (ZHIYIN_TTS)"),
     ],
 )
 async def test_one_setting_chooses_a_voice_elsewhere(address: str, name: str, why: str) -> None:

@@ -9,20 +9,35 @@ import numpy as np
 import pytest
 
 from contracts.audio import Pcm
+from contracts.errors import EngineUnavailable
 from contracts.speech import Synthesizer, VoiceChoice, one
 from fakes import tiny_models
+from fakes.edge_server import EdgeServer
 from fakes.elevenlabs_server import ElevenLabsServer
 from fakes.speech_server import Speech, SpeechServer
 from fakes.speech_service import speech_service
 from main_server.failover.line import Line
 from main_server.failover.streams import FailoverSynthesizer
 from sound.level import rms_dbfs
+from tts_server.engines.edge import EdgeSynthesizer
 from tts_server.engines.elevenlabs import ElevenLabsSynthesizer
 from tts_server.engines.espeak import EspeakSynthesizer
 from tts_server.engines.openai import OpenAISynthesizer
 from tts_server.engines.sherpa import SherpaSynthesizer
+from tts_server.engines.system import SystemSynthesizer
 
-HOMES = ["espeak", "sherpa", "openai pcm", "openai wav", "socket pcm", "socket wav", "failover", "elevenlabs"]
+HOMES = [
+    "espeak",
+    "sherpa",
+    "openai pcm",
+    "openai wav",
+    "socket pcm",
+    "socket wav",
+    "failover",
+    "elevenlabs",
+    "edge",
+    "system",
+]
 PLAIN = VoiceChoice()
 LONG_S = 20.0
 
@@ -48,6 +63,22 @@ async def home(name: str, folder: Path) -> AsyncIterator[Synthesizer]:
         async with ElevenLabsServer() as there:
             yield (elevenlabs := ElevenLabsSynthesizer(there.url, "a-key"))
             await elevenlabs.close()
+        return
+    if name == "edge":
+        edge_tts = pytest.importorskip("edge_tts")
+        async with EdgeServer() as there:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(edge_tts.communicate, "WSS_URL", there.url)
+                yield EdgeSynthesizer()
+        return
+    if name == "system":
+        pytest.importorskip("pyttsx3")
+        system = SystemSynthesizer()
+        try:
+            await system.warm()
+        except EngineUnavailable:
+            pytest.skip("this system has no speech")
+        yield system
         return
     if name == "sherpa":
         tiny_models.vits(folder / "voice-zh", "zh")

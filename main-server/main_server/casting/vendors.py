@@ -10,7 +10,8 @@ from asr_worker.engines.deepgram import DeepgramTranscriber
 from asr_worker.engines.funasr_server import FunasrServerTranscriber
 from main_server.casting.spec import ASR, TTS, Spec
 from main_server.failover.line import AnyEngine
-from tts_server.engines import elevenlabs
+from tts_server.engines import edge, elevenlabs
+from tts_server.engines.edge import EdgeSynthesizer
 from tts_server.engines.elevenlabs import ElevenLabsSynthesizer
 
 Guarded = Mapping[str, Any]
@@ -56,8 +57,15 @@ def _elevenlabs(spec: Spec, guarded: Guarded) -> AnyEngine:
     )
 
 
+def _edge(spec: Spec, guarded: Guarded) -> AnyEngine:
+    """Where it connects to is the library's to know; nobody types an address."""
+    deadlines = edge.Deadlines(first_sound_s=FIRST_SOUND_S) if spec.hurried else None
+    return EdgeSynthesizer(str(spec.option("voice")), deadlines=deadlines, knobs=guarded["knobs"])
+
+
 VENDORS: Mapping[tuple[str, str], Callable[[Spec, Guarded], AnyEngine]] = {
     (ASR, "funasr_server"): _funasr_server,
     (ASR, "deepgram"): _deepgram,
     (TTS, "elevenlabs"): _elevenlabs,
+    (TTS, "edge"): _edge,
 }

@@ -10,6 +10,7 @@ from main_server.forms.vendors import VENDORS
 CURRENCIES = ("USD", "CNY", "EUR", "GBP", "JPY")
 _AUTO = ("auto", "自动（有模型文件时用 sherpa）", "Automatic (sherpa-onnx where its files are there)")
 _ESPEAK = ("espeak", "内置 espeak-ng", "Built-in espeak-ng")
+_SYSTEM = ("system", "本机系统的语音（需要 zhiyin[desktop]）", "The system's own (needs zhiyin[desktop])")
 _SHERPA = ("sherpa", "sherpa-onnx", "sherpa-onnx")
 _PRICES = (
     number("price_in_per_million", "每百万输入词元价格", "Price of a million tokens read", 0, 1_000_000),
@@ -82,10 +83,11 @@ FORMS = (
         "local",
         Said("本机语音", "Voice of this machine"),
         fields=(
-            chosen("engine", "引擎", "Engine", "auto", _AUTO, _SHERPA, _ESPEAK),
+            chosen("engine", "引擎", "Engine", "auto", _AUTO, _SHERPA, _ESPEAK, _SYSTEM),
             Field("voice", FieldKind.TEXT, Said("音色", "Voice"),
-                  Said("espeak-ng 的音色名，或 sherpa 的编号；留空按语言选。",
-                       "An espeak-ng voice, or the number of one of sherpa-onnx; empty follows the language."),
+                  Said("espeak-ng 的音色名、sherpa 的编号或系统音色的 ID；留空按语言选。",
+                       "An espeak-ng voice, the number of one of sherpa-onnx, or the system's id of one; empty follows "
+                       "the language."),
                   default=""),
         ),
     ),

@@ -106,4 +106,26 @@ _ELEVENLABS = Form(
     ),
 )
 
-VENDORS = (_FUNASR, _DEEPGRAM, _ELEVENLABS)
+_EDGE = Form(
+    TTS,
+    "edge",
+    Said("Edge 语音", "Edge voices"),
+    Said(
+        "微软 Edge 朗读的音色，不需要密钥，也没有任何服务承诺；服务器上需要安装 zhiyin[edge]。",
+        "The voices of Microsoft Edge's reader: no key, and no promise that they stay; needs zhiyin[edge] here.",
+    ),
+    (
+        Field(
+            "voice",
+            FieldKind.TEXT,
+            Said("音色", "Voice"),
+            Said(
+                "例如 zh-CN-XiaoxiaoNeural；留空按语言选。",
+                "Such as zh-CN-XiaoxiaoNeural; empty follows the language.",
+            ),
+            default="",
+        ),
+    ),
+)
+
+VENDORS = (_FUNASR, _DEEPGRAM, _ELEVENLABS, _EDGE)

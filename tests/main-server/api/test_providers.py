@@ -111,7 +111,7 @@ async def test_every_form_is_in_both_languages_and_its_defaults_are_good(house: 
     assert {(form["kind"], form["engine"]) for form in forms} == {
         ("llm", "openai"), ("llm", "offline"), ("asr", "openai"), ("asr", "local"), ("tts", "openai"),
         ("tts", "local"), ("tts", "zhiyin"), ("asr", "funasr_server"), ("asr", "deepgram"),
-            ("tts", "elevenlabs"),
+            ("tts", "elevenlabs"), ("tts", "edge"),
     }  # fmt: skip
     for form in forms:
         named = [form, *form["fields"], *form["addresses"], *(c for f in form["fields"] for c in f["choices"])]
