@@ -27,6 +27,8 @@ SEVERAL = "|"
 LOCAL = "local:"
 SERVERS_BY_NAME = ("deepgram", "elevenlabs")
 """Addresses that may be a name alone, and are a server that wants a key."""
+OLLAMA = "ollama+"
+"""How the address of an Ollama begins that is to be asked through its own API."""
 OFFLINE = "offline"
 """The offline brain, as the last entry of ZHIYIN_LLM_URL."""
 
@@ -72,7 +74,11 @@ def _mirror(value: str) -> str:
 
 def _model_addresses(value: str) -> str:
     *first, last = entries_of(value)
-    return SEVERAL.join([*map(_web_address, first), last if last == OFFLINE else _web_address(last)])
+    return SEVERAL.join([*map(_model_address, first), last if last == OFFLINE else _model_address(last)])
+
+
+def _model_address(value: str) -> str:
+    return OLLAMA + _web_address(value.removeprefix(OLLAMA)) if value.startswith(OLLAMA) else _web_address(value)
 
 
 def _fabric_address(value: str) -> str:
@@ -210,7 +216,8 @@ class Settings(BaseSettings):
     tts_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
 
     llm_url: ModelAddress | None = Field(
-        None, description="Any OpenAI-compatible server, such as http://HOST:11434/v1; empty or offline = the built-in."
+        None,
+        description="Any OpenAI-compatible server, ollama+http://HOST:11434, or offline (also when empty).",
     )
     llm_model: str = Field("", description="Model name there; needed with ZHIYIN_LLM_URL.")
     llm_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")

@@ -48,6 +48,12 @@ async def test_one_setting_chooses_a_voice_elsewhere(address: str, name: str, wh
     await chosen.engine.close()
 
 
+async def test_one_setting_chooses_ollama_by_its_own_api() -> None:
+    chosen = engines.model(load_settings(llm_url="ollama+http://host:11434", llm_model="qwen3:8b"))
+    assert (chosen.engine.name, chosen.why) == ("ollama", "qwen3:8b at http://host:11434 (ZHIYIN_LLM_URL)")
+    await chosen.engine.close()
+
+
 def test_a_voice_that_wants_a_key_says_so() -> None:
     with pytest.raises(EngineUnavailable, match="set ZHIYIN_TTS_KEY"):
         engines.voice(Settings(tts="elevenlabs"))

@@ -12,7 +12,9 @@ import pytest
 
 from contracts.language_model import Author, LanguageModel, Message, ModelEvent, ToolCall, ToolSpec, Usage, Words
 from fakes.chat_server import Answer, ChatServer, tool_call
+from fakes.ollama_server import OllamaServer
 from main_server.brain.offline import OfflineBrain
+from main_server.brain.ollama import OllamaModel
 from main_server.brain.openai_model import OpenAIModel
 from main_server.conversation.history import History
 from main_server.failover.line import Line
@@ -48,15 +50,16 @@ class Home:
             self.server.say(Answer([], deltas=deltas, finish_reason="tool_calls"), Answer(["It is at 50."]))
 
 
-@pytest.fixture(params=["openai", "offline", "failover"])
+@pytest.fixture(params=["openai", "offline", "failover", "ollama"])
 async def home(request: pytest.FixtureRequest) -> AsyncIterator[Home]:
     if request.param == "offline":
         brain = OfflineBrain()
         yield Home(brain)
         await brain.close()
         return
-    async with ChatServer() as server:
-        model: LanguageModel = OpenAIModel(server.url, "tiny")
+    async with OllamaServer() if request.param == "ollama" else ChatServer() as server:
+        kind = OllamaModel if request.param == "ollama" else OpenAIModel
+        model: LanguageModel = kind(server.url, "tiny")
         if request.param == "failover":
             model = FailoverModel(Line("model", [OpenAIModel("http://127.0.0.1:9/v1", "down"), model]))
         yield Home(model, server)

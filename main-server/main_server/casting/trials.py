@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 from contracts.audio import BYTES_PER_SAMPLE, HEARING_RATE_HZ, Pcm
 from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineTimeout
-from contracts.language_model import Author, LanguageModel, Message, Words
+from contracts.language_model import Author, HasModels, LanguageModel, Message, Words
 from contracts.speech import Synthesizer, VoiceChoice, one
 from contracts.transcription import Transcriber, TranscriptionRequest
 from main_server.casting.making import EngineMaker, close
 from main_server.casting.spec import ASR, LLM, PRICES, Spec
 from main_server.conversation.closing import closing
-from main_server.forms.trial import Trial, Tried
+from main_server.forms.trial import Listed, Trial, Tried
 from sound.resample import Resampler
 from sound.wav import wav_bytes
 
@@ -44,35 +46,56 @@ class Trials:
     async def run(self, trial: Trial) -> Tried:
         """Never raises: what fails is told in the result, without the secret."""
         try:
-            if self._under_way >= MOST_AT_ONCE:
-                raise EngineBusy("Too many providers are being tried at once: try again in a moment.", engine="trial")
-            self._under_way += 1
-            try:
-                async with asyncio.timeout(TRIAL_S):
-                    tried = await self._try(trial)
-            finally:
-                self._under_way -= 1
-        except TimeoutError:
-            tried = Tried(False, EngineTimeout.code, f"It took longer than {TRIAL_S:.0f} seconds.")
+            async with self._room(trial) as engine:
+                tried = await self._try(trial, engine)
         except EngineError as error:
             tried = Tried(False, error.code, str(error))
         return _without(trial.secret, tried)
 
-    async def _try(self, trial: Trial) -> Tried:
+    async def models(self, trial: Trial) -> Listed:
+        """Which models the server of a provider has. Never raises, as `run`."""
+        try:
+            async with self._room(trial) as engine:
+                if not isinstance(engine, HasModels):
+                    raise EngineFailed("This engine has no list of models.", engine=engine.name, code="no_list")
+                return Listed(True, models=tuple(await engine.models()))
+        except EngineError as error:
+            sentence = str(error).replace(trial.secret, "…") if trial.secret else str(error)
+            return Listed(False, error.code, sentence)
+
+    @asynccontextmanager
+    async def _room(self, trial: Trial) -> AsyncIterator[Any]:
+        """The engine of a trial, for TRIAL_S, while there is room. Raises EngineError."""
+        if self._under_way >= MOST_AT_ONCE:
+            raise EngineBusy("Too many providers are being tried at once: try again in a moment.", engine="trial")
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(TRIAL_S), self._made(trial) as engine:
+                yield engine
+        except TimeoutError as error:
+            raise EngineTimeout(f"It took longer than {TRIAL_S:.0f} seconds.", engine="trial") from error
+        finally:
+            self._under_way -= 1
+
+    @asynccontextmanager
+    async def _made(self, trial: Trial) -> AsyncIterator[Any]:
         options = tuple(sorted((name, value) for name, value in trial.options.items() if name not in PRICES))
         name = trial.name or trial.engine
         made = await self._maker.make(
             Spec("trial", trial.kind, trial.engine, options, trial.secret, trial.private, name=name)
         )
         try:
-            if trial.kind == LLM:
-                return await _think(made.engine)
-            if trial.kind == ASR:
-                return await self._hear(made.engine)
-            return await _speak(made.engine, VoiceChoice(voice=str(trial.options.get("voice") or "")))
+            yield made.engine
         finally:
             if not made.shared:
                 await close(made.engine)
+
+    async def _try(self, trial: Trial, engine: Any) -> Tried:
+        if trial.kind == LLM:
+            return await _think(engine)
+        if trial.kind == ASR:
+            return await self._hear(engine)
+        return await _speak(engine, VoiceChoice(voice=str(trial.options.get("voice") or "")))
 
     async def _hear(self, engine: Transcriber) -> Tried:
         sound = await _sound_of(self._spare_voice, HEARD, VoiceChoice(language="en-US"))

@@ -8,7 +8,10 @@ from typing import Any
 from asr_worker.engines import deepgram
 from asr_worker.engines.deepgram import DeepgramTranscriber
 from asr_worker.engines.funasr_server import FunasrServerTranscriber
-from main_server.casting.spec import ASR, TTS, Spec
+from main_server.brain import ollama
+from main_server.brain.ollama import OllamaModel
+from main_server.brain.openai_model import ModelDeadlines
+from main_server.casting.spec import ASR, LLM, TTS, Spec
 from main_server.failover.line import AnyEngine
 from tts_server.engines import edge, elevenlabs
 from tts_server.engines.edge import EdgeSynthesizer
@@ -21,6 +24,12 @@ FIRST_SOUND_S = 4.0
 """What a voice may take to begin while another one is behind it."""
 
 _VOICE_SETTINGS = ("stability", "similarity_boost", "style")
+
+FIRST_TOKEN_S = 8.0
+"""What a model may take to begin while another one is behind it."""
+
+_MODEL_OPTIONS = ("temperature", "top_p", "max_tokens", "num_ctx", "keep_alive", "think")
+_WHOLE = ("max_tokens", "num_ctx")
 
 
 def _funasr_server(spec: Spec, guarded: Guarded) -> AnyEngine:
@@ -63,9 +72,23 @@ def _edge(spec: Spec, guarded: Guarded) -> AnyEngine:
     return EdgeSynthesizer(str(spec.option("voice")), deadlines=deadlines, knobs=guarded["knobs"])
 
 
+def _ollama(spec: Spec, guarded: Guarded) -> AnyEngine:
+    options = {name: value for name, value in spec.options if name in _MODEL_OPTIONS and value != ""}
+    options |= {name: int(options[name]) for name in _WHOLE if name in options}  # the store gives numbers as floats
+    return OllamaModel(
+        str(spec.option("url") or ollama.ADDRESS),
+        str(spec.option("model")),
+        spec.secret,
+        deadlines=ModelDeadlines(first_token_s=FIRST_TOKEN_S) if spec.hurried else None,
+        options=spec.more() | options,
+        **guarded,
+    )
+
+
 VENDORS: Mapping[tuple[str, str], Callable[[Spec, Guarded], AnyEngine]] = {
     (ASR, "funasr_server"): _funasr_server,
     (ASR, "deepgram"): _deepgram,
     (TTS, "elevenlabs"): _elevenlabs,
     (TTS, "edge"): _edge,
+    (LLM, "ollama"): _ollama,
 }

@@ -1,4 +1,4 @@
-"""`/providers/.../test`: does it answer, how soon, and what does it say?"""
+"""`/providers/.../test`: does it answer, how soon, and what does it say? `/providers/.../models`: what has it?"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from main_server.api.fields import Body, Key, Line, Name, RowId
 from main_server.api.parts import ApiParts, Parts
 from main_server.api.problems import Problem, not_found
 from main_server.api.resources.providers import Options, WriteOnly, check_form, check_same_server
+from main_server.forms.engines import form_of
 from main_server.forms.trial import Trial
 from main_server.store.models import Provider, ProviderKind, Rank
 from main_server.store.providers import Providers
@@ -21,6 +22,9 @@ from main_server.store.sealing import SecretLost
 from main_server.store.server_settings import ServerSettings
 
 router = APIRouter(tags=["providers"])
+
+OPEN_MODEL = "?"
+"""Stands for the model that is yet to be chosen."""
 
 
 class ProviderDraft(Body):
@@ -49,6 +53,15 @@ class TestResult(BaseModel):
     sound_ms: float | None
 
 
+class ModelList(BaseModel):
+    """`code` and `message` say why there is no list, where `ok` is false; a name may then be typed all the same."""
+
+    ok: bool
+    code: str
+    message: str
+    items: list[str]
+
+
 @router.post("/providers/test", operation_id="testProviderDraft")
 async def test_draft(draft: ProviderDraft, caller: Editor, parts: Parts) -> TestResult:
     """Tries a provider as it would be saved. Takes up to 20 seconds."""
@@ -67,6 +80,34 @@ async def test_provider(provider_id: RowId, caller: Editor, parts: Parts) -> Tes
     return await _test(parts, caller, saved.kind, saved.engine, saved.name, saved.options, secret)
 
 
+@router.post("/providers/models", operation_id="listModelsOfDraft")
+async def list_models_of_draft(draft: ProviderDraft, caller: Editor, parts: Parts) -> ModelList:
+    """The models of a server as it would be saved; its `model` may still be open. Takes up to 20 seconds."""
+    form = form_of(draft.kind, draft.engine)
+    unchosen = {"model": OPEN_MODEL} if form is not None and "model" in form.options else {}
+    options = unchosen | draft.options
+    check_form(draft.kind, draft.engine, options)
+    secret = draft.secret.get_secret_value()
+    if draft.provider_id is not None and not secret:
+        saved, secret = await _saved(parts, caller, draft.provider_id)
+        check_same_server(saved, draft.options)
+    return await _models(parts, caller, draft.kind, draft.engine, draft.name, options, secret)
+
+
+@router.get("/providers/{provider_id}/models", operation_id="listModelsOfProvider")
+async def list_models_of_provider(provider_id: RowId, caller: Editor, parts: Parts) -> ModelList:
+    """The models of a saved provider's server."""
+    saved, secret = await _saved(parts, caller, provider_id)
+    return await _models(parts, caller, saved.kind, saved.engine, saved.name, saved.options, secret)
+
+
+async def _models(
+    parts: ApiParts, caller: Caller, kind: str, engine: str, name: str, options: Mapping[str, Any], secret: str
+) -> ModelList:
+    listed = await parts.list_models(await _trial(parts, caller, kind, engine, name, options, secret))
+    return ModelList(ok=listed.ok, code=listed.code, message=listed.sentence, items=list(listed.models))
+
+
 async def _saved(parts: ApiParts, caller: Caller, provider_id: str) -> tuple[Provider, str]:
     async with parts.database.reading() as session:  # and no longer: what is tried may take its time
         providers = Providers(session, parts.seal)
@@ -82,10 +123,7 @@ async def _saved(parts: ApiParts, caller: Caller, provider_id: str) -> tuple[Pro
 async def _test(
     parts: ApiParts, caller: Caller, kind: str, engine: str, name: str, options: Mapping[str, Any], secret: str
 ) -> TestResult:
-    parts.attempts.begin(provider_test=caller.account_id)
-    async with parts.database.reading() as session:
-        private = caller.rank is Rank.OWNER and await ServerSettings(session).private_engines()
-    tried = await parts.try_provider(Trial(kind, engine, name, options, secret, private))
+    tried = await parts.try_provider(await _trial(parts, caller, kind, engine, name, options, secret))
     return TestResult(
         ok=tried.ok,
         code=tried.code,
@@ -97,3 +135,13 @@ async def _test(
         wav=base64.b64encode(tried.wav).decode(),
         sound_ms=tried.sound_ms,
     )
+
+
+async def _trial(
+    parts: ApiParts, caller: Caller, kind: str, engine: str, name: str, options: Mapping[str, Any], secret: str
+) -> Trial:
+    """Counts the attempt. Raises Problem (429)."""
+    parts.attempts.begin(provider_test=caller.account_id)
+    async with parts.database.reading() as session:
+        private = caller.rank is Rank.OWNER and await ServerSettings(session).private_engines()
+    return Trial(kind, engine, name, options, secret, private)
