@@ -33,7 +33,7 @@ screenshots: ## Photograph every page of the console into docs/images/console
 
 test: ## Install what tests need (no torch) and run them all
 	@PYTHON=$(PYTHON) sh scripts/setup.sh test
-	@sh scripts/console.sh build
+	@sh scripts/console.sh for-tests
 	@sh scripts/test.sh
 
 check: ## Lint, format, types

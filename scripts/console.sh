@@ -1,6 +1,7 @@
 #!/bin/sh
 # The console: `console.sh build` makes console/dist when its sources changed; `if-possible` is the same and never fails,
-# for the server says at / what to do; `check` lints it, checks its types and runs its unit tests.
+# for the server says at / what to do; `check` lints it, checks its types and runs its unit tests; `for-tests` builds and
+# brings what tests/console needs.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 stamp=console/dist/.built-from
@@ -27,12 +28,16 @@ use_node() {
 build() {
     [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(sources)" ] && return 0
     echo "Building the console ..."
-    use_node && install base && (cd console && npm run --silent build -- --logLevel warn) && sources >"$stamp"
+    use_node && install "${1:-base}" && (cd console && npm run --silent build -- --logLevel warn) && sources >"$stamp"
 }
 
 case ${1:-build} in
 check)
     use_node && install dev && cd console && npm run --silent check
+    ;;
+for-tests)
+    [ -f console/node_modules/axe-core/axe.min.js ] || { use_node && install dev; } || exit 1
+    build dev
     ;;
 if-possible)
     build || echo "The console could not be built; everything else works, and the page at / says what to do." >&2

@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "main_server.brain": {"main_server.conversation", "contracts", "sound", "engine_http"},
     "main_server.memory": {"main_server.conversation", "contracts"},
     "main_server.failover": {"main_server.conversation", "contracts"},
-    "main_server.forms": set(),
+    "main_server.forms": {"contracts"},
     "main_server.casting": {
         "main_server.conversation",
         "main_server.brain",

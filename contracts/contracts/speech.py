@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -23,6 +24,11 @@ class VoiceChoice:
     pitch: float = 1.0
     volume_db: float = 0.0
     draft: bool = field(default=False, compare=False)
+
+
+def decibels(volume: float) -> float:
+    """The `volume_db` of a volume as people set it: 1.0 = as the voice is, 0 = hardly to be heard."""
+    return round(20 * math.log10(max(volume, 0.001)), 2)
 
 
 class Synthesizer(Protocol):

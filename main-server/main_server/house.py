@@ -26,6 +26,7 @@ from main_server.device.claim import ClaimDesk
 from main_server.device.hub import DeviceHub
 from main_server.device.speech import OpusVoice
 from main_server.loop_lag import watch_loop_lag
+from main_server.memory.keeper import Keeper
 from main_server.metrics import Metrics
 from main_server.recordings_house import Recordings
 from main_server.settings import Settings
@@ -62,6 +63,7 @@ class House:
     spare_voice: Synthesizer
     draft_room: DraftRoom
     summary_room: SummaryRoom
+    keeper: Keeper
     set_voice: OpusVoice
     company: Company
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -92,6 +94,7 @@ class House:
         await self._warm_the_cold()
         self._tasks.append(asyncio.create_task(self._keep_warming(), name="warming"))
         self._tasks.append(asyncio.create_task(self._make_set_phrases(), name="set phrases"))
+        self._tasks.append(asyncio.create_task(self.keeper.run(), name="keeper"))
 
     async def close(self) -> None:
         """Writes what waits and lets every engine go."""

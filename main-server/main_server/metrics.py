@@ -18,6 +18,7 @@ from contracts.events import (
     DraftEnded,
     DraftResult,
     Event,
+    Outcome,
     SessionClosed,
     SessionOpened,
     Stage,
@@ -177,7 +178,7 @@ class Metrics:
         blamed = self._blamed.pop(event.session_id, "")
         error_code = self._label["error_code"](event.error_code)
         self._turns.labels(event.outcome, error_code, self._label["trigger"](event.trigger)).inc()
-        if event.error_code:
+        if event.error_code and event.outcome is Outcome.FAILED:
             self._failures.labels(self._label["engine"](blamed), error_code).inc()
         self._count_tokens(event)
         for stage, timing in self._by_stage:

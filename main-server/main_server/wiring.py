@@ -25,6 +25,7 @@ from main_server.api.access.tickets import TalkTickets
 from main_server.casting.company import Company, HouseEngines, VoiceAt
 from main_server.casting.making import EngineMaker, LocalEngines
 from main_server.casting.pool import EnginePool
+from main_server.casting.small_models import SmallModels
 from main_server.casting.trials import Trials
 from main_server.claim_desk import StoreClaimDesk
 from main_server.console_parts import api_parts, live_events, whose_device
@@ -41,8 +42,10 @@ from main_server.device.speech import OpusCache, OpusVoice
 from main_server.engine_health import EngineHealth
 from main_server.house import House
 from main_server.logs import LogEvents
+from main_server.memory.keeper import Keeper
 from main_server.metrics import Metrics
 from main_server.model_files import models_dir
+from main_server.past_talks import StoreNotebook, TurnsUnderWay
 from main_server.recordings.archive import Archive
 from main_server.recordings.tape import ArchiveTape
 from main_server.recordings_house import Recordings, open_recordings
@@ -82,7 +85,7 @@ async def build(settings: Settings) -> House:
     readiness.add("database", _database_check(recorder, database), vital=True)
     recordings = await open_recordings(settings, database, recorder)
     readiness.add("recordings", recordings.check)
-    live = live_events(database)
+    live, answering = live_events(database), TurnsUnderWay()
     house = HouseEngines(
         model=model.engine,
         voice=voice.engine,
@@ -94,6 +97,7 @@ async def build(settings: Settings) -> House:
     )
     cache = OpusCache(SPEECH_CACHE_BYTES)
     company = Company(database, house, pool, local, _voices(cache), opener(seal))
+    trials = Trials(maker, spare_voice, voice.engine)
     reception = Reception(
         settings=settings,
         hearing=hearing,
@@ -102,7 +106,12 @@ async def build(settings: Settings) -> House:
         cache=cache,
         remembering=StoreRemembering(database, recorder),
         emit=_to_all(
-            recorder.on_event, metrics.on_event, LogEvents().on_event, EngineHealth(readiness).on_event, live.on_event
+            recorder.on_event,
+            metrics.on_event,
+            LogEvents().on_event,
+            EngineHealth(readiness).on_event,
+            live.on_event,
+            answering.on_event,
         ),
     )
     directory = StoreDirectory(recorder)
@@ -115,13 +124,14 @@ async def build(settings: Settings) -> House:
     metrics.register_depth("account_engines", lambda: len(pool))
     metrics.register_count("live_events", lambda: live.dropped)
     _expose_recordings(metrics, recordings)
+    keeper = Keeper(StoreNotebook(database), SmallModels(company), reception.summary_room, answering)
     return House(
         settings=settings,
         database=database,
         recorder=recorder,
         metrics=metrics,
         readiness=readiness,
-        api=api_parts(settings, database, live, hub, seal, company, recordings, Trials(maker, spare_voice), tickets),
+        api=api_parts(settings, database, live, hub, seal, company, recordings, trials, tickets),
         recordings=recordings,
         company=company,
         hearing=hearing,
@@ -133,6 +143,7 @@ async def build(settings: Settings) -> House:
         spare_voice=spare_voice,
         draft_room=reception.draft_room,
         summary_room=reception.summary_room,
+        keeper=keeper,
         set_voice=OpusVoice(
             engine_lists.for_session(voice.engine), VoiceChoice(voice=settings.tts_voice), OpusFormat(24_000, 60), cache
         ),
@@ -169,7 +180,7 @@ class Reception:
         return Session(
             channel=channel,
             hearing=self._hearing,
-            casting=self._company.casting(channel.device_id, channel.traits.downlink),
+            casting=self._company.casting(channel.device_id, channel.traits.downlink, channel.role_id),
             emit=self._emit,
             endpointing=self._endpointing,
             limits=self._limits,

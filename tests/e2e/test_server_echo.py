@@ -95,7 +95,7 @@ async def test_a_board_with_server_side_echo_cancellation_answers_people_and_not
 @asynccontextmanager
 async def running(folder: Path, **settings: str) -> AsyncIterator[WholeServer]:
     """A server whose start and end do not keep this loop from answering it."""
-    whole = whole_server(folder, **settings)
+    whole = whole_server(folder, claim="open", **settings)
     server = await asyncio.to_thread(whole.__enter__)
     try:
         yield server

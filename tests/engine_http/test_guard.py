@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,26 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 
-from engine_http.guard import AddressGuard, AddressRefused, check
-
-
-class ScriptedNames(AbstractResolver):
-    """A name server that says what it was told, one answer after the other."""
-
-    def __init__(self, *answers: str) -> None:
-        self._answers = list(answers)
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        family = socket.AF_INET6 if ":" in answer else socket.AF_INET
-        return [ResolveResult(hostname=host, host=answer, port=port, family=family, proto=0, flags=0)]
-
-    async def close(self) -> None:
-        pass
+from engine_http.guard import AddressGuard, AddressRefused, check, refused
+from fakes.name_server import ScriptedNames
 
 
 @asynccontextmanager
@@ -64,6 +47,14 @@ async def test_this_machine_is_not_reached_by_any_spelling(host: str) -> None:
         with pytest.raises(aiohttp.ClientError):
             await client.get(f"http://{host}:{port}/")
         assert seen == []
+
+
+async def test_the_reason_is_told_and_not_what_the_name_meant() -> None:
+    async with session(private=False, names=ScriptedNames("10.1.2.3")) as client:
+        with pytest.raises(aiohttp.ClientConnectorError) as failure:
+            await client.get("http://engine.example.org/")
+    assert "only an owner" in refused(failure.value) and "10.1" not in refused(failure.value)
+    assert refused(OSError("something else")) == ""
 
 
 async def test_a_name_that_means_a_private_address_is_not_followed() -> None:

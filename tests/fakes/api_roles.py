@@ -37,7 +37,8 @@ async def made(person: Person, **more: Any) -> dict[str, Any]:
 
 
 async def provider(person: Person, kind: str = "llm", name: str = "Home") -> str:
-    body = {"kind": kind, "engine": "openai", "name": name}
+    options = {"url": "https://api.example.com/v1"} | ({"model": "m"} if kind == "llm" else {})
+    body = {"kind": kind, "engine": "openai", "name": name, "options": options}
     return str((await person.ask("POST", "/providers", 201, json=body))["id"])
 
 

@@ -20,7 +20,7 @@ from contracts.hearing import (
     Utterance,
 )
 from contracts.language_model import LanguageModel, Message, ModelEvent, ToolCall, ToolSpec, Words
-from main_server.conversation.cast import Cast, Casting, Engines, SameCast
+from main_server.conversation.cast import Cast, Engines
 from main_server.conversation.ports import CloseReason, DeviceTraits
 from main_server.conversation.remembering import Asked, NoMemory, Recollection, Remembering
 from main_server.conversation.role import Role
@@ -274,6 +274,24 @@ class Diary:
 
 
 @dataclass
+class Stage:
+    """A casting whose cast a test exchanges."""
+
+    cast: Cast
+    begun: int = 0
+    closed: int = 0
+
+    async def begin(self) -> None:
+        self.begun += 1
+
+    def now(self) -> Cast:
+        return self.cast
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+@dataclass
 class Scene:
     """A session with all its actors, running; leave the context to end the talk."""
 
@@ -285,7 +303,7 @@ class Scene:
     role: Role = field(default_factory=Role)
     limits: SessionLimits = field(default_factory=SessionLimits)
     tape: Tape = field(default_factory=NoTape)
-    casting: Casting | None = None
+    stage: Stage = field(init=False)
     remembering: Remembering = field(default_factory=NoMemory)
     small: LanguageModel | None = None
     events: list[Event] = field(default_factory=list)
@@ -293,10 +311,11 @@ class Scene:
 
     async def __aenter__(self) -> Scene:
         engines = Engines(self.model, self.voice, self.spare_voice, recogniser="scripted", small=self.small)
+        self.stage = Stage(Cast(engines, self.role))
         self.session = Session(
             self.toy,
             self.ears,
-            self.casting or SameCast(Cast(engines, self.role)),
+            self.stage,
             self.events.append,
             limits=self.limits,
             tape=self.tape,

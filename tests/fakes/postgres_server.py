@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import make_url
+
 PASSWORD = "a-word-that-must-not-show"
 _PATIENCE_S = 60.0
 
@@ -60,12 +62,17 @@ class PostgresServer:
         """The same server by its unix socket."""
         return f"postgresql://zhiyin:{PASSWORD}@/{database}?host={self._folder}&port={self.port}"
 
-    def new_database(self) -> str:
-        """The URL of an empty database that nobody else uses."""
+    def new_database(self, like: str = "template1") -> str:
+        """The URL of a database that nobody else uses: empty, or a copy of the one named `like`."""
         self._made += 1
         name = f"test{self._made}"
-        self.sql("postgres", f"CREATE DATABASE {name}")
+        self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE {like}")
         return self.url(name)
+
+    @staticmethod
+    def name_of(url: str) -> str:
+        """The database's name in a URL of `new_database`."""
+        return str(make_url(url).database)
 
     def sql(self, database: str, statement: str) -> None:
         """Runs one statement from outside."""

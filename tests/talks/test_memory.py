@@ -11,7 +11,7 @@ from contracts.hearing import ListenMode
 from contracts.language_model import Author, Message
 from fakes.conversation_actors import Diary, Scene, ScriptedModel
 from fakes.virtual_time import run_virtual
-from main_server.conversation.cast import Cast, SameCast
+from main_server.conversation.cast import Cast
 from main_server.conversation.ports import ListenStart
 from main_server.conversation.recalling import RECALL_S
 from main_server.conversation.remembering import EarlierTurn, Memory, Recollection
@@ -95,7 +95,7 @@ def test_another_role_has_memories_of_its_own_and_goes_on_with_what_was_said() -
         scene = Scene(ScriptedModel(["Yes."] * 3), remembering=Diary({"": KEPT, "lulu": other}))
         async with scene:
             await hears(scene, "hello")
-            scene.session.casting = SameCast(Cast(scene.session.engines, Role(id="lulu", persona="You are Lulu.")))
+            scene.stage.cast = Cast(scene.stage.cast.engines, Role(id="lulu", persona="You are Lulu."))
             scene.session.device_event(AUTO)
             await asyncio.sleep(1)
             await hears(scene, "hello again")

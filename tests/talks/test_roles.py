@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
@@ -19,31 +19,6 @@ from main_server.conversation.role import Role
 
 AUTO, REALTIME = ListenStart(ListenMode.AUTO), ListenStart(ListenMode.REALTIME)
 LULU = Role(id="lulu", name="Lulu", persona="You are Lulu.")
-
-
-@dataclass
-class Stage:
-    """A casting whose cast a test exchanges."""
-
-    cast: Cast
-    begun: int = 0
-    closed: int = 0
-
-    async def begin(self) -> None:
-        self.begun += 1
-
-    def now(self) -> Cast:
-        return self.cast
-
-    async def close(self) -> None:
-        self.closed += 1
-
-
-def staged(scene: Scene) -> Stage:
-    """Puts a stage under a scene that has begun."""
-    stage = Stage(scene.session.casting.now())
-    scene.session.casting = stage
-    return stage
 
 
 def system_of(model: ScriptedModel, request: int = -1) -> str:
@@ -134,7 +109,7 @@ def test_an_edited_role_answers_the_next_turn_with_its_own_engines() -> None:
         before, after = ScriptedModel(["I am Zhiyin."]), ScriptedModel(["I am Lulu."])
         voice = ScriptedVoice(name="lulu's")
         async with Scene(before) as scene:
-            stage = staged(scene)
+            stage = scene.stage
             scene.session.device_event(AUTO)
             await asyncio.sleep(0.1)
             scene.ears.hears("who are you")
@@ -156,7 +131,7 @@ def test_a_draft_begun_by_the_role_before_the_edit_is_not_the_answer() -> None:
     async def talk() -> None:
         before, after = ScriptedModel(["I am Zhiyin."]), ScriptedModel(["I am Lulu."])
         async with Scene(before) as scene:
-            stage = staged(scene)
+            stage = scene.stage
             scene.session.device_event(AUTO)
             await asyncio.sleep(0.1)
             scene.ears.begins()
@@ -174,7 +149,7 @@ def test_a_draft_begun_by_the_role_before_the_edit_is_not_the_answer() -> None:
 def test_patience_and_language_reach_the_ears_in_every_mode(mode: ListenStart) -> None:
     async def talk() -> None:
         async with Scene(ScriptedModel(["One.", "Two."])) as scene:
-            stage = staged(scene)
+            stage = scene.stage
             scene.session.device_event(mode)
             await asyncio.sleep(0.1)
             stage.cast = replace(stage.cast, role=replace(LULU, patience=Patience.PATIENT, language="en-GB"))
@@ -201,7 +176,7 @@ def test_a_turn_costs_what_its_tokens_cost_tools_included() -> None:
         model = ScriptedModel([[call, Usage(1000, 10)], [Words("It is on."), Usage(2000, 90)]])
         toy = ToyChannel(tools=Tools({"light": "on"}))
         async with Scene(model, toy=toy) as scene:
-            stage = staged(scene)
+            stage = scene.stage
             prices = {"scripted": price} if price else {}
             stage.cast = replace(stage.cast, engines=replace(stage.cast.engines, prices=prices))
             scene.ears.hears("light please")
@@ -216,7 +191,7 @@ def test_a_turn_costs_what_its_tokens_cost_tools_included() -> None:
 def test_a_turn_that_others_answered_says_why_to_its_owner() -> None:
     async def talk() -> None:
         async with Scene(ScriptedModel(["Fine."])) as scene:
-            stage = staged(scene)
+            stage = scene.stage
             stage.cast = replace(stage.cast, problem="The key is lost.")
             scene.ears.hears("how are you")
             await asyncio.sleep(10)
@@ -229,12 +204,11 @@ def test_a_turn_that_others_answered_says_why_to_its_owner() -> None:
 
 def test_a_casting_begins_and_ends_with_its_session() -> None:
     async def talk() -> None:
-        model, voice = ScriptedModel(["Hm."]), ScriptedVoice()
-        stage = Stage(Cast(Engines(model, voice, voice), LULU))
-        async with Scene(model, voice, casting=stage) as scene:
+        model = ScriptedModel(["Hm."])
+        async with Scene(model, role=LULU) as scene:
             scene.ears.hears("who are you")
             await asyncio.sleep(10)
-        assert (stage.begun, stage.closed) == (1, 1)
+        assert (scene.stage.begun, scene.stage.closed) == (1, 1)
         assert system_of(model) == "You are Lulu."
 
     run_virtual(talk())

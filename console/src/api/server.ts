@@ -16,6 +16,9 @@ export interface Ready {
   degraded: string[]
 }
 
+/** Whether what serves came with Zhiyin and is only good for a first talk. */
+export const isBasic = (why: string): boolean => /^(built-in|offline brain)/.test(why)
+
 const DEADLINE_MS = 10_000
 
 /** Rejects with ApiProblem. */

@@ -36,6 +36,14 @@ const details: RouteRecordRaw[] = [
   },
 ]
 
+details.push({
+  name: 'role',
+  path: '/roles/:id([0-9a-f]{32})',
+  component: () => import('@/features/roles/RolePage.vue'),
+  props: true,
+  meta: { page: 'roles' },
+})
+
 const outside: RouteRecordRaw[] = [
   {
     name: 'sign-in',

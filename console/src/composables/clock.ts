@@ -35,7 +35,7 @@ export function moment(at: string): string {
 
 /** A time of day. */
 export function clock(at: string): string {
-  return new Date(at).toLocaleTimeString(locale(), { hour: '2-digit', minute: '2-digit' })
+  return new Date(at).toLocaleTimeString(locale(), { hour: 'numeric', minute: '2-digit' })
 }
 
 /** A day, today and yesterday by name. */

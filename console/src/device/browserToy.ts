@@ -160,6 +160,18 @@ export class BrowserToy {
     this.replied(true)
   }
 
+  /** Ends the connection; the next word makes another one. */
+  async sleep(): Promise<void> {
+    if (!this.line) return
+    const handsFree = this.handsFree
+    this.interrupt()
+    this.line.close()
+    this.line = undefined
+    this.handsFree = this.holding = this.sending = false
+    this.become('asleep')
+    if (handsFree) await this.setHandsFree(true)
+  }
+
   /** Leaves the talk and gives everything back. */
   close(): void {
     this.closed = true

@@ -21,7 +21,11 @@ export interface Microphone {
   close(): void
 }
 
-/** Asks the person, then hands over every 60 ms. Rejects with NoMicrophone. `onEnded`: it was unplugged or taken away. */
+/** Some systems take seconds until a microphone hears anything: nobody is told to speak before. */
+const FIRST_FRAME_MS = 6_000
+
+/** Asks the person, then hands over every 60 ms; resolves with the first. Rejects with NoMicrophone. `onEnded`: it was
+ * unplugged or taken away. */
 export async function openMicrophone(
   context: AudioContext,
   onFrame: (frame: Float32Array) => void,
@@ -35,11 +39,8 @@ export async function openMicrophone(
     channelCount: 1,
     channelCountMode: 'explicit',
   })
-  capture.port.onmessage = ({ data }: MessageEvent<Float32Array>) => onFrame(data)
-  source.connect(capture)
   const [track] = stream.getAudioTracks()
-  track?.addEventListener('ended', onEnded)
-  return {
+  const microphone = {
     close() {
       track?.removeEventListener('ended', onEnded)
       source.disconnect()
@@ -47,6 +48,23 @@ export async function openMicrophone(
       for (const each of stream.getTracks()) each.stop()
     },
   }
+  const hears = new Promise<void>((heard, failed) => {
+    const deadline = setTimeout(() => failed(new NoMicrophone('busy')), FIRST_FRAME_MS)
+    capture.port.onmessage = ({ data }: MessageEvent<Float32Array>) => {
+      clearTimeout(deadline)
+      heard()
+      onFrame(data)
+    }
+  })
+  source.connect(capture)
+  track?.addEventListener('ended', onEnded)
+  try {
+    await hears
+  } catch (error) {
+    microphone.close()
+    throw error
+  }
+  return microphone
 }
 
 async function granted(): Promise<MediaStream> {

@@ -5,7 +5,7 @@ export interface Field {
   label: string
   hint?: string
   required?: boolean
-  choices?: readonly string[]
+  choices?: readonly { value: string; label: string }[]
   fallback?: string | number | boolean
   least?: number
   most?: number

@@ -10,6 +10,10 @@ const en: Translation<typeof zh> = {
     devices: 'Devices',
     live: 'Live',
     conversations: 'Conversations',
+    roles: 'Roles',
+    voices: 'Voices',
+    speakers: 'Speakers',
+    memories: 'Memories',
     models: 'Models',
     account: 'My account',
     accounts: 'Accounts',
@@ -21,6 +25,7 @@ const en: Translation<typeof zh> = {
     house: 'House',
     main: 'Main navigation',
     skip: 'Skip to content',
+    tools: 'Tools',
   },
   palette: {
     open: 'Search pages and devices',

@@ -7,6 +7,10 @@ export default {
     devices: '设备',
     live: '实时',
     conversations: '对话',
+    roles: '角色',
+    voices: '声音',
+    speakers: '说话的人',
+    memories: '记忆',
     models: '模型',
     account: '我的账号',
     accounts: '账号与邀请',
@@ -18,6 +22,7 @@ export default {
     house: '管理',
     main: '主导航',
     skip: '跳到内容',
+    tools: '工具栏',
   },
   palette: {
     open: '搜索页面和设备',

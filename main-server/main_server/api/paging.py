@@ -19,7 +19,8 @@ from main_server.store.paging import MOST_ROWS, Paging, Place, Rows
 Item = TypeVar("Item")
 Row = TypeVar("Row")
 
-MOST_CURSOR_CHARS = 512
+MOST_CURSOR_CHARS = 1_024
+"""Room for the longest name in the script that takes most bytes."""
 
 
 class Page(BaseModel, Generic[Item]):

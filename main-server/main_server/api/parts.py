@@ -15,9 +15,10 @@ from main_server.api.access.passwords import Passwords
 from main_server.api.access.tickets import TalkTickets
 from main_server.api.exports import Exports
 from main_server.api.live import LiveEvents
-from main_server.forms.trial import Listed, Trial, Tried
+from main_server.forms.trial import Audition, Listed, Trial, Tried
 from main_server.store.audio.files import AudioFiles
 from main_server.store.engine import Database
+from main_server.store.models import Role
 from main_server.store.sealing import Seal
 
 
@@ -25,12 +26,16 @@ async def _nobody_talks(device_id: str) -> None:
     pass
 
 
-async def _not_here(trial: Trial) -> Tried:
+async def _not_here(what: Trial | Audition) -> Tried:
     return Tried(False, "engine_unavailable", "Providers cannot be tried here.")
 
 
 async def _no_list_here(trial: Trial) -> Listed:
     return Listed(False, "engine_unavailable", "Models cannot be listed here.")
+
+
+async def _unlisted(provider: Trial | None) -> Sequence[Voice] | None:
+    return None
 
 
 @dataclass(slots=True)
@@ -39,9 +44,11 @@ class ApiParts:
     rows that name files were deleted; `public_host` is the host of ZHIYIN_PUBLIC_URL.
 
     `changed` learns of an account whose roles, voices or devices are different now, after the commit. `try_provider`
-    says whether a provider answers, `list_models` which models its server has; neither raises. `voices_of` lists what
-    the engine behind a provider offers, `house_voices` what the server's own does; None = it cannot say. Both raise
-    EngineError.
+    says whether a provider answers, `hear_voice` how a voice sounds, `list_models` which models a server has; none of
+    them raises. `voices_of` lists what the engine of a provider offers, or the server's own; None = it cannot say.
+    Raises EngineError.
+
+    `keep_role_draft` keeps an unsaved role for a talk, and says under which reference.
     """
 
     database: Database
@@ -52,12 +59,13 @@ class ApiParts:
     online: Callable[[str], bool] = lambda device_id: False
     hang_up: Callable[[str], Awaitable[None]] = _nobody_talks
     changed: Callable[[str], None] = lambda account_id: None
-    voices_of: Callable[[str], Awaitable[Sequence[Voice]]] | None = None
-    house_voices: Callable[[], Awaitable[Sequence[Voice]]] | None = None
+    voices_of: Callable[[Trial | None], Awaitable[Sequence[Voice] | None]] = _unlisted
+    hear_voice: Callable[[Audition], Awaitable[Tried]] = _not_here
     erase_soon: Callable[[], None] = lambda: None
     exports: Exports = field(default_factory=Exports)
     try_provider: Callable[[Trial], Awaitable[Tried]] = _not_here
     list_models: Callable[[Trial], Awaitable[Listed]] = _no_list_here
+    keep_role_draft: Callable[[Role], str] = lambda role: ""
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     public_host: str = ""
     passwords: Passwords = field(default_factory=Passwords)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -13,6 +15,7 @@ from contracts.speech import Synthesizer, VoiceChoice
 from main_server.casting.making import LocalEngines
 from main_server.casting.pool import EnginePool, Held
 from main_server.casting.recipe import Cook, OpenSecret, Recipe
+from main_server.casting.role_drafts import RoleDrafts
 from main_server.casting.spec import Spec
 from main_server.casting.store_casting import StoreCasting
 from main_server.casting.watch import Watch
@@ -69,14 +72,15 @@ class Company:
         self.database = database
         self.pool = pool
         self.watch = Watch(database, pool.sweep)
+        self.role_drafts = RoleDrafts()
         self.cook = Cook(house.role, house.voice_name, open_secret)
         self._house = house
         self._local = local
         self._voice_at = voice_at
 
-    def casting(self, device_id: str, downlink: OpusFormat) -> StoreCasting:
-        """Of one session."""
-        return StoreCasting(self, device_id, downlink)
+    def casting(self, device_id: str, downlink: OpusFormat, role_id: str = "") -> StoreCasting:
+        """Of one session; `role_id` "" = with its device's own role."""
+        return StoreCasting(self, device_id, downlink, role_id)
 
     def changed(self, account_id: str) -> None:
         """An account's roles, voices, providers or devices were edited: its sessions look at once."""
@@ -104,6 +108,17 @@ class Company:
             ),
             house.role,
         )
+
+    @asynccontextmanager
+    async def small_model(self, recipe: Recipe) -> AsyncIterator[LanguageModel]:
+        """What writes summaries and titles by a recipe, while the block lasts."""
+        work = _Staging(self.pool, [])
+        try:
+            small = await work.take(recipe.small)
+            model = small.engine if small else (await self._model(recipe, work))[0]
+            yield for_session(model)
+        finally:
+            work.give_back()
 
     async def stage(self, recipe: Recipe, downlink: OpusFormat) -> Staged:
         """Casts by a recipe. What cannot be had is a sentence in the cast's `problem`, and the house's serves."""

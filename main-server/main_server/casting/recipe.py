@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from contracts.hearing import Patience
 from contracts.roles import DEFAULT_MEMORY, DEFAULT_RECORDING, MemoryPolicy, RecordingPolicy
-from contracts.speech import VoiceChoice
+from contracts.speech import VoiceChoice, decibels
 from main_server.casting.spec import ASR, LLM, TTS, Spec, price_of, spec_of
 from main_server.conversation.cast import Price
 from main_server.conversation.replacements import Pairs
@@ -23,7 +22,6 @@ OpenSecret = Callable[[models.Provider], str]
 
 NAME_IN_PERSONA = "{name}"
 _FACTORS = (0.25, 4.0)
-_SILENT = 0.001
 Policy = TypeVar("Policy", Patience, MemoryPolicy, RecordingPolicy)
 
 
@@ -142,8 +140,7 @@ def _choice(what: CastList, voice: str) -> VoiceChoice:
     if role is None:
         return VoiceChoice(voice=voice)
     language = (what.voice.language if what.voice else "") or role.language
-    volume = max(role.volume, _SILENT)
-    return VoiceChoice(voice, language, _factor(role.speed), _factor(role.pitch), round(20 * math.log10(volume), 2))
+    return VoiceChoice(voice, language, _factor(role.speed), _factor(role.pitch), decibels(role.volume))
 
 
 def _factor(value: float) -> float:

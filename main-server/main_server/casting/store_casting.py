@@ -26,8 +26,10 @@ READ_S = 5.0
 class StoreCasting:
     """Implements conversation.cast.Casting, and what the watch wants of it."""
 
-    def __init__(self, company: Company, device_id: str, downlink: OpusFormat) -> None:
+    def __init__(self, company: Company, device_id: str, downlink: OpusFormat, role_id: str = "") -> None:
+        """`role_id`: the session asks for this role, saved or a draft; "" = the device's own."""
         self.device_id = device_id
+        self.role_id = role_id
         self.account_id: str | None = None
         self.version: Version | None = None
         self._company = company
@@ -69,8 +71,14 @@ class StoreCasting:
                 casts = Casts(session)
                 version = (await casts.versions([self.device_id])).get(self.device_id, ())
                 what = await casts.of(self.device_id)
+                if self.role_id and what.account_id is not None:
+                    what = await self._asked_for(casts, what.account_id)
             await self._play(what)
             self.version, self.account_id = version, what.account_id
+
+    async def _asked_for(self, casts: Casts, account_id: str) -> CastList:
+        draft = self._company.role_drafts.get(self.role_id, account_id)
+        return await casts.of_role(account_id, self.role_id) if draft is None else await casts.of_draft(draft)
 
     async def _play(self, what: CastList) -> None:
         recipe = self._company.cook.recipe(what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,12 +12,12 @@ from typing import Any
 from contracts.audio import BYTES_PER_SAMPLE, HEARING_RATE_HZ, Pcm
 from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineTimeout
 from contracts.language_model import Author, HasModels, LanguageModel, Message, Words
-from contracts.speech import Synthesizer, VoiceChoice, one
+from contracts.speech import HasVoices, Synthesizer, Voice, VoiceChoice, one
 from contracts.transcription import Transcriber, TranscriptionRequest
 from main_server.casting.making import EngineMaker, close
 from main_server.casting.spec import ASR, LLM, PRICES, Spec
 from main_server.conversation.closing import closing
-from main_server.forms.trial import Listed, Trial, Tried
+from main_server.forms.trial import Audition, Listed, Trial, Tried
 from sound.resample import Resampler
 from sound.wav import wav_bytes
 
@@ -36,49 +36,76 @@ HEARD = "what time is it"
 
 
 class Trials:
-    """A few at a time; each ends within TRIAL_S. `spare_voice` speaks to recognisers."""
+    """A few at a time; each ends within TRIAL_S. `spare_voice` speaks to recognisers, `house_voice` where an account
+    has no engine of its own."""
 
-    def __init__(self, maker: EngineMaker, spare_voice: Synthesizer) -> None:
+    def __init__(self, maker: EngineMaker, spare_voice: Synthesizer, house_voice: Synthesizer | None = None) -> None:
         self._maker = maker
         self._spare_voice = spare_voice
+        self._house_voice = house_voice or spare_voice
         self._under_way = 0
 
     async def run(self, trial: Trial) -> Tried:
-        """Never raises: what fails is told in the result, without the secret."""
-        try:
-            async with self._room(trial) as engine:
-                tried = await self._try(trial, engine)
-        except EngineError as error:
-            tried = Tried(False, error.code, str(error))
-        return _without(trial.secret, tried)
+        """Whether a provider answers. Never raises: what fails is told in the result, without the secret."""
+        return _without(trial.secret, await self._told(lambda: self._try(trial)))
+
+    async def hear(self, audition: Audition) -> Tried:
+        """How a voice sounds; as `run`."""
+        secret = audition.provider.secret if audition.provider is not None else ""
+        return _without(secret, await self._told(lambda: self._audition(audition)))
+
+    async def voices(self, provider: Trial | None = None) -> Sequence[Voice] | None:
+        """What an engine offers, None = the house's; None where it cannot say. Raises EngineError."""
+        async with self._engine(provider) as engine:
+            return await engine.voices() if isinstance(engine, HasVoices) else None
 
     async def models(self, trial: Trial) -> Listed:
-        """Which models the server of a provider has. Never raises, as `run`."""
-        try:
-            async with self._room(trial) as engine:
+        """Which models the server of a provider has; as `run`."""
+        names: list[str] = []
+
+        async def ask() -> Tried:
+            async with self._engine(trial) as engine:
                 if not isinstance(engine, HasModels):
                     raise EngineFailed("This engine has no list of models.", engine=engine.name, code="no_list")
-                return Listed(True, models=tuple(await engine.models()))
-        except EngineError as error:
-            sentence = str(error).replace(trial.secret, "…") if trial.secret else str(error)
-            return Listed(False, error.code, sentence)
+                names.extend(await engine.models())
+            return Tried(True)
 
-    @asynccontextmanager
-    async def _room(self, trial: Trial) -> AsyncIterator[Any]:
-        """The engine of a trial, for TRIAL_S, while there is room. Raises EngineError."""
-        if self._under_way >= MOST_AT_ONCE:
-            raise EngineBusy("Too many providers are being tried at once: try again in a moment.", engine="trial")
-        self._under_way += 1
+        tried = _without(trial.secret, await self._told(ask))
+        return Listed(tried.ok, tried.code, tried.sentence, tuple(names))
+
+    async def _audition(self, audition: Audition) -> Tried:
+        async with self._engine(audition.provider) as engine:
+            return await _speak(engine, audition.choice, audition.text or SENTENCE)
+
+    async def _told(self, work: Callable[[], Awaitable[Tried]]) -> Tried:
         try:
-            async with asyncio.timeout(TRIAL_S), self._made(trial) as engine:
-                yield engine
-        except TimeoutError as error:
-            raise EngineTimeout(f"It took longer than {TRIAL_S:.0f} seconds.", engine="trial") from error
-        finally:
-            self._under_way -= 1
+            if self._under_way >= MOST_AT_ONCE:
+                raise EngineBusy("Too many providers are being tried at once: try again in a moment.", engine="trial")
+            self._under_way += 1
+            try:
+                async with asyncio.timeout(TRIAL_S):
+                    return await work()
+            finally:
+                self._under_way -= 1
+        except TimeoutError:
+            return Tried(False, EngineTimeout.code, f"It took longer than {TRIAL_S:.0f} seconds.")
+        except EngineError as error:
+            return Tried(False, error.code, str(error))
+
+    async def _try(self, trial: Trial) -> Tried:
+        async with self._engine(trial) as engine:
+            if trial.kind == LLM:
+                return await _think(engine)
+            if trial.kind == ASR:
+                return await self._hear(engine)
+            return await _speak(engine, VoiceChoice(voice=str(trial.options.get("voice") or "")))
 
     @asynccontextmanager
-    async def _made(self, trial: Trial) -> AsyncIterator[Any]:
+    async def _engine(self, trial: Trial | None) -> AsyncIterator[Any]:
+        """The engine of a provider for a moment. Raises EngineUnavailable."""
+        if trial is None:
+            yield self._house_voice
+            return
         options = tuple(sorted((name, value) for name, value in trial.options.items() if name not in PRICES))
         name = trial.name or trial.engine
         made = await self._maker.make(
@@ -89,13 +116,6 @@ class Trials:
         finally:
             if not made.shared:
                 await close(made.engine)
-
-    async def _try(self, trial: Trial, engine: Any) -> Tried:
-        if trial.kind == LLM:
-            return await _think(engine)
-        if trial.kind == ASR:
-            return await self._hear(engine)
-        return await _speak(engine, VoiceChoice(voice=str(trial.options.get("voice") or "")))
 
     async def _hear(self, engine: Transcriber) -> Tried:
         sound = await _sound_of(self._spare_voice, HEARD, VoiceChoice(language="en-US"))
@@ -124,17 +144,17 @@ async def _think(engine: LanguageModel) -> Tried:
     return Tried(True, first_ms=first_ms, total_ms=_since_ms(began_s), text=text[:MOST_CHARS])
 
 
-async def _speak(engine: Synthesizer, choice: VoiceChoice) -> Tried:
+async def _speak(engine: Synthesizer, choice: VoiceChoice, text: str = SENTENCE) -> Tried:
     began_s, first_ms = time.monotonic(), None
     pieces: list[Pcm] = []
-    async with closing(_bounded(engine, SENTENCE, choice)) as sound:
+    async with closing(_bounded(engine, text, choice)) as sound:
         async for piece in sound:
             first_ms = first_ms or _since_ms(began_s)
             pieces.append(piece)
     made = _joined(pieces, engine.name)
     sound_ms = len(made.data) / BYTES_PER_SAMPLE / made.sample_rate_hz * 1000
     return Tried(
-        True, first_ms=first_ms, total_ms=_since_ms(began_s), spoken=SENTENCE, wav=wav_bytes(made), sound_ms=sound_ms
+        True, first_ms=first_ms, total_ms=_since_ms(began_s), spoken=text, wav=wav_bytes(made), sound_ms=sound_ms
     )
 
 

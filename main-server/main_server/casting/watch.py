@@ -25,6 +25,7 @@ class Watching(Protocol):
     device_id: str
     account_id: str | None
     version: Version | None
+    role_id: str  # asked for by its session: no edit of it is seen in the device's version
 
     async def refresh(self) -> None:
         """Reads what the device is cast from now. Never raises."""
@@ -73,7 +74,10 @@ class Watch:
             return
         async with asyncio.timeout(LOOK_S), self._database.reading() as session:
             versions = await Casts(session).versions(sorted({each.device_id for each in asked}))
-        stale = [each for each in asked if each.version != versions.get(each.device_id, ())]
+        noticed = only is not None
+        stale = [
+            each for each in asked if each.version != versions.get(each.device_id, ()) or (noticed and each.role_id)
+        ]
         for start in range(0, len(stale), AT_ONCE):
             await asyncio.gather(*(each.refresh() for each in stale[start : start + AT_ONCE]))
 

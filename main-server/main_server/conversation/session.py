@@ -22,7 +22,8 @@ from contracts.hearing import (
     SpeechStarted,
     Utterance,
 )
-from main_server.conversation.cast import Cast, Casting, Engines
+from main_server.conversation.cast import Casting
+from main_server.conversation.character import Character
 from main_server.conversation.chronicle import Chronicle
 from main_server.conversation.connecting import Connecting
 from main_server.conversation.draft import Draft, DraftRoom
@@ -52,7 +53,7 @@ from main_server.conversation.ports import (
 )
 from main_server.conversation.quiet import KEEP_ALIVE_S, Quiet
 from main_server.conversation.remembering import NoMemory, Remembering
-from main_server.conversation.replacements import as_meant, as_said
+from main_server.conversation.replacements import as_meant
 from main_server.conversation.role import Role
 from main_server.conversation.summarising import SummaryRoom
 from main_server.conversation.tape import NoTape, Tape, new_take
@@ -91,12 +92,11 @@ class Session:
     remembering: Remembering = field(default_factory=NoMemory)
     _inbox: Inbox[SessionEvent] = field(default_factory=Inbox)
     _handling: bool = True  # until the ears are open, and while an event is being handled
-    _cast: Cast = field(init=False)
-    _engines: Engines = field(init=False)
     _ears: Ears = field(init=False)
     _mind: Mind = field(init=False)
     _drafts: Drafts = field(init=False)
     _connecting: Connecting = field(init=False)
+    _character: Character = field(init=False)
     _floor: Floor = field(init=False)
     _turn_numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _chronicle: Chronicle = field(init=False)
@@ -115,17 +115,14 @@ class Session:
         self._quiet = Quiet(self.limits.idle_s)
         self._connecting = Connecting()
         self._drafts = Drafts(self.channel, self.emit, self.draft_room)
-        self._be(self.casting.now())
+        parts = self._ears, self._mind, self._drafts, self._connecting, self.tape
+        self._character = Character(self.casting, *parts)
+        self._language = self._character.language or self._language
 
     @property
     def role(self) -> Role:
         """Who the toy is now."""
-        return self._cast.role
-
-    @property
-    def engines(self) -> Engines:
-        """What it thinks and speaks with now."""
-        return self._engines
+        return self._character.role
 
     # -- called by the device side; never blocks -----------------------------------------------------------------
 
@@ -159,6 +156,7 @@ class Session:
         try:
             await self._serve()
         finally:
+            await self.casting.close()
             self._chronicle.closed(self._closing or CloseReason.FAILED)
 
     async def _serve(self) -> None:
@@ -185,7 +183,6 @@ class Session:
             await self._connecting.close()
             await self._mind.close()
             await self._ears.close()
-            await self.casting.close()
 
     # -- what happens, in order ----------------------------------------------------------------------------------
 
@@ -314,25 +311,6 @@ class Session:
         else:
             self._close(CloseReason.IDLE)
 
-    # -- who the toy is ------------------------------------------------------------------------------------------
-
-    def _recast(self) -> None:
-        """An edit of the role, or another role, counts from the next turn on."""
-        cast = self.casting.now()
-        if cast is not self._cast:
-            self._drafts.drop(DraftResult.DROPPED)  # begun by somebody else
-            self._be(cast)
-        self._ears.keep_sound(self.tape.sides(cast.role.recording).heard)
-
-    def _be(self, cast: Cast) -> None:
-        self._cast = cast
-        role = cast.role
-        self._engines = engines = as_said(cast.engines, role.spoken_replacements)
-        self._language = role.language[:2] or self._language
-        self._mind.be(role, engines.small)
-        self._connecting.engines = (engines.ears, engines.model, engines.voice)
-        self._drafts.speak_with(engines.model, engines.voice)
-
     # -- turns ---------------------------------------------------------------------------------------------------
 
     def _begin_turn(
@@ -353,7 +331,7 @@ class Session:
             scripted, last = goodbye(self._language, self._talks), CloseReason.GOODBYE
         turn = Turn(
             channel=self.channel,
-            engines=self.engines,
+            engines=self._character.engines,
             history=self._mind.history,
             emit=self.emit,
             turn_id=f"{self.channel.session_id}-{next(self._turn_numbers)}",
@@ -365,7 +343,7 @@ class Session:
             scripted=scripted,
             filler_ms=self.role.filler_ms,
             role_id=self.role.id,
-            problem=self._cast.problem,
+            problem=self._character.cast.problem,
             draft=draft,
             failure=failure,
             ends_conversation=last is not None,
@@ -396,6 +374,10 @@ class Session:
         self._mind.turn_over()
 
     # -- small things --------------------------------------------------------------------------------------------
+
+    def _recast(self) -> None:
+        if self._character.refresh():
+            self._language = self._character.language or self._language
 
     def _hears(self, event: HearingEvent) -> None:
         self._inbox.put(as_meant(event, self.role.heard_replacements))

@@ -1,10 +1,12 @@
-"""Trying a provider: what is tried, and what came of it."""
+"""Trying a provider, or a voice: what is tried, and what came of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from contracts.speech import VoiceChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,15 @@ class Trial:
     options: Mapping[str, Any] = field(default_factory=dict)
     secret: str = field(default="", repr=False)
     private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Audition:
+    """A voice to be heard before a role speaks with it. `provider` None = the server's own engine."""
+
+    text: str
+    choice: VoiceChoice
+    provider: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)

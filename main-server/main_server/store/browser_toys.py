@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from main_server.store.devices import Devices
-from main_server.store.models import Device, Role, utc_now
+from main_server.store.models import Device, utc_now
 
 BOARD = "browser"
 MOST = 100
@@ -38,11 +38,6 @@ class BrowserToys:
         await Devices(self._session).give(device, account_id)
         device.claimed_client_id, device.board, device.name = "", BOARD, name
         return device
-
-    async def may_play(self, account_id: str, role_id: str) -> bool:
-        """Whether the role is the account's, or a template."""
-        query = select(Role.id).where(Role.id == role_id, or_(Role.account_id == account_id, Role.account_id.is_(None)))
-        return await self._session.scalar(query) is not None
 
     async def _count(self, account_id: str) -> int:
         query = select(func.count()).select_from(Device).where(Device.account_id == account_id, Device.board == BOARD)

@@ -48,7 +48,30 @@ class Casts:
 
     async def of(self, device_id: str) -> CastList:
         """What the device that calls itself `device_id` is cast from; nothing for one that is nobody's."""
-        rows = (await self._session.execute(_cast_list(device_id))).all()
+        return await self._read(_cast_list(device_id))
+
+    async def of_role(self, account_id: str, role_id: str) -> CastList:
+        """What a role of the account is cast from on any device; "" or another's = what the account has chosen."""
+        return await self._read(_role_list(account_id, role_id))
+
+    async def of_draft(self, role: Role) -> CastList:
+        """What a role that is not saved is cast from; whatever it names of another account is left out."""
+        account_id = role.account_id
+        named = (role.model_id, role.second_model_id, role.small_model_id)
+        voice = await self._session.scalar(
+            select(Voice).where(Voice.id == role.voice_id, Voice.account_id == account_id)
+        )
+        ids = [each for each in (*named, voice.provider_id if voice else None) if each]
+        query = select(Provider).where(
+            Provider.account_id == account_id, or_(Provider.is_default, Provider.id.in_(ids))
+        )
+        providers = {each.id: each for each in await self._session.scalars(query)}
+        rank = await self._session.scalar(select(Account.rank).where(Account.id == account_id))
+        private = rank == Rank.OWNER and is_on(await self._session.scalar(select(_private_engines)))
+        return CastList(account_id, role, voice, providers, private)
+
+    async def _read(self, query: _Query) -> CastList:
+        rows = (await self._session.execute(query)).all()
         if not rows or rows[0].account_id is None:
             return CastList()
         first = rows[0]
@@ -70,16 +93,38 @@ _its_role = and_(Role.id == Device.role_id, or_(Role.account_id == Device.accoun
 _its_voice = and_(Voice.id == Role.voice_id, Voice.account_id == Device.account_id)
 
 
-def _cast_list(device_id: str) -> Select[tuple[str | None, str, object, Role, Voice, Provider]]:
-    named = (Role.model_id, Role.second_model_id, Role.small_model_id, Voice.provider_id)
-    concerned = or_(Provider.is_default, *(Provider.id == each for each in named))
+_Query = Select[tuple[str | None, str, object, Role, Voice, Provider]]
+_named = (Role.model_id, Role.second_model_id, Role.small_model_id, Voice.provider_id)
+_concerned = or_(Provider.is_default, *(Provider.id == each for each in _named))
+
+
+def _role_list(account_id: str, role_id: str) -> _Query:
+    its_role = and_(Role.id == role_id, or_(Role.account_id == Account.id, Role.account_id.is_(None)))
+    return (
+        select(
+            Account.id.label("account_id"),
+            Account.rank,
+            _private_engines.label("private_engines"),
+            Role,
+            Voice,
+            Provider,
+        )
+        .select_from(Account)
+        .outerjoin(Role, its_role)
+        .outerjoin(Voice, and_(Voice.id == Role.voice_id, Voice.account_id == Account.id))
+        .outerjoin(Provider, and_(Provider.account_id == Account.id, _concerned))
+        .where(Account.id == account_id)
+    )
+
+
+def _cast_list(device_id: str) -> _Query:
     return (
         select(Device.account_id, Account.rank, _private_engines.label("private_engines"), Role, Voice, Provider)
         .select_from(Device)
         .outerjoin(Account, Account.id == Device.account_id)
         .outerjoin(Role, _its_role)
         .outerjoin(Voice, _its_voice)
-        .outerjoin(Provider, and_(Provider.account_id == Device.account_id, concerned))
+        .outerjoin(Provider, and_(Provider.account_id == Device.account_id, _concerned))
         .where(Device.device_id == device_id)
     )
 

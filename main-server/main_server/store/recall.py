@@ -1,4 +1,4 @@
-"""What a talk begins with, read in four short queries: whose device it is, the conversation that goes on, memories.
+"""What a talk begins with, read in three short queries: whose device it is, the conversation that goes on, memories.
 
 Memories are those of the account and the role, pinned first, then facts, then summaries, the newest first of each.
 A device that is nobody's has none: there would be nobody to see or delete them.
@@ -60,10 +60,9 @@ class Recall:
 
     async def of(self, device_id: str, role_id: str, policy: MemoryPolicy, at: datetime) -> Recalled:
         """For a talk of this device that begins at `at`; `role_id` "" = the house's own role."""
-        device_key = await self._session.scalar(select(Device.id).where(Device.device_id == device_id))
-        if device_key is None:
+        row = (await self._session.execute(newest_threads(Device.device_id == device_id, at))).one_or_none()
+        if row is None:
             return Recalled()
-        row = (await self._session.execute(newest_threads([device_key], at))).one()
         goes_on = (
             row.key is not None and row.last_turn_at is not None and Thread(row.key, row.last_turn_at).goes_on_at(at)
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Delete, Select, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Delete, Select, delete, func, or_, select
 
 from main_server.store.engine import Database
 from main_server.store.models import Conversation, Device, Role, Turn, Utterance
@@ -38,8 +38,8 @@ class Retention:
             gone += await self._conversations(role_id, self._now() - timedelta(days=days))
         return gone
 
-    async def _utterances(self, over: object) -> int:
-        some = select(Utterance.id).where(over).limit(ROWS_AT_ONCE)  # type: ignore[arg-type]
+    async def _utterances(self, over: ColumnElement[bool]) -> int:
+        some = select(Utterance.id).where(over).limit(ROWS_AT_ONCE)
         return await self._all(delete(Utterance).where(Utterance.id.in_(some)))
 
     async def _all(self, some: Delete) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from main_server.store.models import Role, RoleVersion, new_id, utc_now
+from main_server.store.models import Role, RoleVersion, utc_now
 from main_server.store.roles import BODY
 
 EDITOR = "Zhiyin"
@@ -50,27 +50,39 @@ def templates() -> dict[str, Template]:
 def keep_templates(connection: Connection) -> None:
     """Makes the rows what the files are, and leaves alone what is so already."""
     kept = {row.template: row for row in connection.execute(select(Role).where(Role.template.is_not(None)))}
-    for place, template in enumerate(templates().values()):
-        row = kept.get(template.key)
-        if row is None:
-            _add(connection, template, place)
-        elif any(getattr(row, name) != value for name, value in template.body.items()):
-            version = row.version + 1
-            connection.execute(update(Role).where(Role.id == row.id).values(**template.body, version=version))
-            _keep_version(connection, row.id, version)
+    new = [_row(template, place) for place, template in enumerate(templates().values()) if template.key not in kept]
+    changed = [template for template in templates().values() if _differs(kept.get(template.key), template.body)]
+    if new:
+        connection.execute(insert(Role), new)
+    for template in changed:
+        ours = update(Role).where(Role.template == template.key)
+        connection.execute(ours.values(**template.body, version=Role.version + 1))
+    _keep_versions(connection, [row["template"] for row in new] + [template.key for template in changed])
 
 
-def _add(connection: Connection, template: Template, place: int) -> None:
-    role_id, at = new_id(), utc_now() - timedelta(milliseconds=place)  # lists show them in the order of their files
-    row = {"id": role_id, "account_id": None, "template": template.key, "created_at": at, "updated_at": at}
-    connection.execute(insert(Role).values(**row, **template.body, version=1))
-    _keep_version(connection, role_id, 1)
+def _row(template: Template, place: int) -> dict[str, Any]:
+    at = utc_now() - timedelta(milliseconds=place)  # lists show them in the order of their files
+    return {"template": template.key, "created_at": at, "updated_at": at, "version": 1} | template.body
 
 
-def _keep_version(connection: Connection, role_id: str, version: int) -> None:
-    row = connection.execute(select(*(getattr(Role, name) for name in BODY)).where(Role.id == role_id)).one()
-    values = {"role_id": role_id, "version": version, "editor": EDITOR, "body": dict(row._mapping)}
-    connection.execute(insert(RoleVersion).values(**values))
+def _differs(row: Any, body: dict[str, Any]) -> bool:
+    return row is not None and any(getattr(row, name) != value for name, value in body.items())
+
+
+def _keep_versions(connection: Connection, keys: list[str]) -> None:
+    columns = (getattr(Role, name) for name in BODY)
+    rows = connection.execute(select(Role.id, Role.version, *columns).where(Role.template.in_(keys))).mappings()
+    versions = [
+        {
+            "role_id": row["id"],
+            "version": row["version"],
+            "editor": EDITOR,
+            "body": {name: row[name] for name in BODY},
+        }
+        for row in rows
+    ]
+    if versions:
+        connection.execute(insert(RoleVersion), versions)
 
 
 def _template(path: Path, manner: dict[str, Any]) -> Template:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import Column, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from main_server.store.models import Device, Provider, ProviderKind, Role, RoleVersion, Voice, utc_now
@@ -47,6 +47,20 @@ Body = Mapping[str, Any]
 def body_of(role: Role) -> dict[str, Any]:
     """What a role is, by the names of its columns."""
     return {name: getattr(role, name) for name in BODY}
+
+
+def draft_of(account_id: str, role_id: str, body: Body) -> Role:
+    """A role that is not saved: `body`, and for the rest what any new role is. `role_id` is the one that it edits, or
+    "". It belongs to no database session."""
+    columns = Role.__table__.columns
+    return Role(id=role_id, account_id=account_id, **{name: _of_a_new_one(columns[name]) for name in BODY} | dict(body))
+
+
+def _of_a_new_one(column: Column[Any]) -> Any:
+    default: Any = column.default
+    if default is None:
+        return None
+    return default.arg(None) if default.is_callable else default.arg
 
 
 class Roles:

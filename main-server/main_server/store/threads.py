@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from contracts.events import SessionOpened, TurnEnded
 from main_server.store import rows
@@ -35,12 +35,12 @@ class Thread:
     last_turn_at: datetime
 
     def goes_on_at(self, at: datetime) -> bool:
-        return at - self.last_turn_at <= CONTINUED_WITHIN
+        return abs(at - self.last_turn_at) <= CONTINUED_WITHIN
 
 
-def newest_threads(device_keys: Collection[str], at: datetime) -> Select[Any]:
-    """For each device its account and role, and the key, `last_turn_at`, `turn_count`, `summary` and
-    `summarised_turns` of its newest conversation in them; None where there is none."""
+def newest_threads(of_devices: ColumnElement[bool], at: datetime) -> Select[Any]:
+    """For each device its account and role, and `key`, `last_turn_at`, `summary` and `summarised_turns` of its newest
+    conversation in them, where there is one."""
     newest = (
         select(Conversation.id)
         .where(
@@ -67,8 +67,21 @@ def newest_threads(device_keys: Collection[str], at: datetime) -> Select[Any]:
             last_turn_at.label("last_turn_at"),
         )
         .outerjoin(Conversation, Conversation.id == newest)
-        .where(Device.id.in_(device_keys))
+        .where(of_devices)
     )
+
+
+def written_before(connection: Connection, batch: Sequence[Entry]) -> dict[str, str]:
+    """Conversations by session_id that an earlier attempt at this batch has written: a session whose conversation has
+    gone on since then is found by what it said, or by the row it made."""
+    keys = {
+        entry.key: rows.name(entry.what.session_id)
+        for entry in batch
+        if isinstance(entry.what, SessionOpened | TurnEnded)
+    }
+    made = connection.scalars(select(Conversation.id).where(Conversation.id.in_(keys)))
+    said = connection.execute(select(Turn.id, Turn.conversation_id).where(Turn.id.in_(keys)))
+    return {keys[key]: key for key in made} | {keys[turn.id]: turn.conversation_id for turn in said}
 
 
 @dataclass(slots=True)
@@ -84,7 +97,7 @@ class Threads:
 
     def read(self, connection: Connection, device_keys: Collection[str], at: datetime) -> None:
         """Learns what these devices talked of last."""
-        for row in connection.execute(newest_threads(device_keys, at)):
+        for row in connection.execute(newest_threads(Device.id.in_(device_keys), at)):
             self._belongs[row.device_key] = {"account_id": row.account_id, "role_id": row.role_id}
             if row.key is not None and row.last_turn_at is not None:
                 self._newest[row.device_key] = Thread(row.key, row.last_turn_at)

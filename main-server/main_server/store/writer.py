@@ -23,7 +23,7 @@ from main_server.store import rows, sounds
 from main_server.store.backlog import Entry, SoundKept
 from main_server.store.engine import Database
 from main_server.store.models import Conversation, Device, Role, Turn, UtcDateTime, new_id
-from main_server.store.threads import Threads
+from main_server.store.threads import Threads, written_before
 
 REMEMBERED_KEYS = 4_096
 """Devices, and conversations, whose keys need no query."""
@@ -280,7 +280,8 @@ class Transaction:
         if not unknown:
             return known
         query = select(Conversation.session_id, Conversation.id).where(Conversation.session_id.in_(unknown))
-        threads = Threads(known | {row.session_id: row.id for row in connection.execute(query)})
+        found = known | {row.session_id: row.id for row in connection.execute(query)}
+        threads = Threads(found | written_before(connection, self._batch) if self._again else found)
         threads.read(connection, {devices[since.device_id] for since in unknown.values()}, min(unknown.values()).at)
         threads.place(self._batch, devices)
         self._lose_others(connection, threads)

@@ -169,6 +169,7 @@ async def test_about_is_a_document_of_its_own(browser: httpx.AsyncClient) -> Non
     assert (await browser.get("/about.json")).json() == {
         "ota_url": "http://here/xiaozhi/ota/",
         "device_url": "ws://here",
+        "https_url": "",
         "claim": "open",
         "engines": {"model": "none"},
     }

@@ -50,7 +50,9 @@ async def test_a_board_proves_its_key_and_only_then_has_a_code_to_speak(street: 
     second = (await board.check())["activation"]
     assert second["challenge"] != first["challenge"]
     assert await board.activate(second["challenge"]) == 202  # proven again, and waits for a person
-    assert (await board.check())["activation"]["code"] == second["code"]
+    third = (await board.check())["activation"]
+    assert (third["code"], third["challenge"] != second["challenge"]) == (second["code"], True)
+    assert await board.activate(second["challenge"]) == 403  # each is answered once
     await owner.ask("POST", "/claims", 201, json={"code": second["code"]})
     token = (await board.boot())["websocket"]["token"]
     assert await street.enters(token)

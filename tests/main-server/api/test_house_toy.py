@@ -103,9 +103,10 @@ async def test_a_name_that_another_account_has_claimed_is_that_accounts(street: 
 
 
 async def test_nobody_boots_in_the_name_of_the_house_toy(street: Street) -> None:
+    await talks(street, TOY, "before")  # so that its Client-Id is known
     owner = await street.house.founder()
     assert await street.toy_enters(TOY_TOKEN, TOY)
-    for client in ("11111111-1111-4111-8111-111111111111", "x"):
+    for client in (opened().client_id, "x"):
         told = (await street.boot(mac=TOY, client=client, address="203.0.113.9"))["activation"]
         assert "code" not in told
     assert len((await owner.ask("GET", "/claims"))["items"]) == 2  # somebody has to say that it is the toy

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine_choice.local import local_recogniser, local_voice
@@ -33,7 +34,13 @@ async def house(tmp_path: Path) -> AsyncIterator[ApiHouse]:
         lambda address: local_recogniser(address, tmp_path, "The provider"),
     )
     trials = Trials(EngineMaker(local), EspeakSynthesizer())
-    async with api_house(default_url(tmp_path), try_provider=trials.run, list_models=trials.models) as made:
+    parts = {
+        "try_provider": trials.run,
+        "hear_voice": trials.hear,
+        "voices_of": trials.voices,
+        "list_models": trials.models,
+    }
+    async with api_house(default_url(tmp_path), **parts) as made:
         yield made
     await local.close()
 
@@ -180,3 +187,33 @@ async def test_an_engine_without_a_list_says_so_and_a_member_reaches_none_at_hom
     voice = {"kind": "tts", "engine": "local", "options": {"engine": "espeak"}}
     assert (await owner.ask("POST", "/providers/models", json=offline))["code"] == "no_list"
     assert (await owner.ask("POST", "/providers/models", json=voice))["code"] == "no_list"
+
+
+async def test_a_voice_is_heard_before_a_role_has_it(house: ApiHouse) -> None:
+    owner = await house.founder()
+    wish = {"engine_voice": "en-gb", "language": "en", "text": "Good evening to you."}
+    usual = await owner.ask("POST", "/voices/hear", json=wish)
+    quick = await owner.ask("POST", "/voices/hear", json=wish | {"speed": 2, "volume": 0.1})
+    assert usual["ok"] and usual["spoken"] == "Good evening to you."
+    assert quick["sound_ms"] < usual["sound_ms"] * 0.8
+    assert loudest(quick["wav"]) < loudest(usual["wav"]) / 3
+
+
+async def test_a_voice_of_a_provider_is_heard_and_listed_there(house: ApiHouse) -> None:
+    owner = await house.founder()
+    async with SpeechServer() as vendor:
+        form = {"kind": "tts", "engine": "openai", "options": {"url": vendor.url, "model": "m"}, "secret": KEY}
+        saved = await owner.ask("POST", "/providers", 201, json=form | {"name": "Home"})
+        wish = {"provider_id": saved["id"], "engine_voice": "nova"}
+        assert (await owner.ask("POST", "/voices/hear", json=wish))["ok"]
+        assert vendor.requests[0]["voice"] == "nova"
+    other = await house.invited(owner, "max")
+    assert await other.refused("POST", "/voices/hear", 422, json=wish) == "not_yours"
+    assert await owner.refused("GET", f"/providers/{saved['id']}/voices", 409) == "voices_unknown"
+    named = (await owner.ask("GET", "/server/voices"))["items"]
+    assert {"en-gb", "cmn"} <= {voice["id"] for voice in named}
+
+
+def loudest(wav: str) -> int:
+    with wave.open(io.BytesIO(base64.b64decode(wav))) as sound:
+        return int(np.abs(np.frombuffer(sound.readframes(sound.getnframes()), np.int16).astype(np.int32)).max())

@@ -11,6 +11,7 @@ from main_server.store.models import Role
 from main_server.ticket_desk import ApiTicketDesk
 
 BROWSER = "0123456789abcdef"
+PROVIDER = {"kind": "llm", "engine": "openai", "name": "p", "options": {"url": "https://a.example/v1", "model": "m"}}
 
 
 async def redeemed(house: ApiHouse, given: dict[str, str], **other: str) -> object:
@@ -92,6 +93,29 @@ async def test_a_ticket_carries_a_role_of_the_account_or_a_template_and_no_other
         given = await olga.ask("POST", "/talk-tickets", 201, json={"browser": BROWSER, "role_id": role_id})
         assert (await redeemed(house, given)).role_id == role_id  # type: ignore[attr-defined]
     await olga.refused("POST", "/talk-tickets", 404, json={"browser": BROWSER, "role_id": ids[1]})
+
+
+async def test_a_ticket_carries_a_role_that_is_not_saved(house: ApiHouse) -> None:
+    olga = await house.founder()
+    ming = await house.invited(olga, "ming")
+    drafts: list[Role] = []
+    house.parts.keep_role_draft = lambda role: drafts.append(role) or "draft:1"  # type: ignore[func-returns-value]
+    saved = await olga.ask("POST", "/roles", 201, json={"name": "Lulu", "persona": "You are Lulu.", "speed": 1.2})
+    edit = {"persona": "You are somebody else."}
+    wish = {"browser": BROWSER, "role_id": saved["id"], "role": edit}
+    given = await olga.ask("POST", "/talk-tickets", 201, json=wish)
+    assert (await redeemed(house, given)).role_id == "draft:1"  # type: ignore[attr-defined]
+    new = await olga.ask("POST", "/talk-tickets", 201, json={"browser": BROWSER, "role": {"name": "New"}})
+    assert (await redeemed(house, new)).role_id == "draft:1"  # type: ignore[attr-defined]
+    told = [(role.id, role.account_id, role.name, role.persona, role.speed) for role in drafts]
+    assert told == [
+        (saved["id"], olga.id, "Lulu", "You are somebody else.", 1.2),
+        ("", olga.id, "New", "", 1.0),
+    ]
+    assert (await olga.ask("GET", f"/roles/{saved['id']}"))["persona"] == "You are Lulu."
+    foreign = (await ming.ask("POST", "/providers", 201, json=PROVIDER))["id"]
+    assert await olga.refused("POST", "/talk-tickets", 422, json=wish | {"role": {"model_id": foreign}}) == "not_yours"
+    await ming.refused("POST", "/talk-tickets", 404, json=wish)
 
 
 async def test_an_account_has_a_bounded_number_of_browsers(house: ApiHouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from contracts.errors import EngineUnavailable
 from contracts.speech import Voice as EngineVoice
 from fakes.api_people import ApiHouse, Person
 from fakes.api_roles import ANY, NOBODYS, made, provider
+from main_server.forms.trial import Trial
 from main_server.store.models import Voice, utc_now
 
 PAYLOAD = "<img src=x onerror=alert(1)>"
@@ -128,14 +129,14 @@ async def test_an_engine_is_asked_what_it_offers(house: ApiHouse) -> None:
     assert await owner.refused("GET", "/server/voices", 409) == "voices_unknown"
     asked: list[str] = []
 
-    async def offered(provider_id: str = "") -> Sequence[EngineVoice]:
-        asked.append(provider_id)
+    async def offered(provider: Trial | None) -> Sequence[EngineVoice]:
+        asked.append(provider.kind if provider is not None else "")
         return [EngineVoice("xx", "晓晓", ("zh-CN", "en"))]
 
-    house.parts.voices_of = house.parts.house_voices = offered
+    house.parts.voices_of = offered
     item = {"id": "xx", "name": "晓晓", "languages": ["zh-CN", "en"]}
     assert await owner.ask("GET", path) == await owner.ask("GET", "/server/voices") == {"items": [item]}
-    assert asked == [speech, ""]
+    assert asked == ["tts", ""]
     await owner.refused("GET", f"/providers/{await provider(owner)}/voices", 404)
     await owner.refused("GET", f"/providers/{NOBODYS}/voices", 404)
     await house.stranger().ask("GET", "/server/voices", 401)
@@ -146,18 +147,18 @@ async def test_an_engine_that_is_away_or_says_nothing_is_a_sentence(
 ) -> None:
     owner = await house.founder()
 
-    async def away() -> Sequence[EngineVoice]:
+    async def away(provider: Trial | None) -> Sequence[EngineVoice]:
         raise EngineUnavailable("The voice at 192.168.1.9 does not answer.", engine="openai")
 
-    async def mute() -> Sequence[EngineVoice]:
+    async def mute(provider: Trial | None) -> Sequence[EngineVoice]:
         await asyncio.Event().wait()
         return []
 
-    house.parts.house_voices = away
+    house.parts.voices_of = away
     answer = await owner.ask("GET", "/server/voices", 503)
     assert answer == {"code": "engine_unavailable", "message": "The voice at 192.168.1.9 does not answer."}
     monkeypatch.setattr("main_server.api.resources.voices.LISTING_S", 0.01)
-    house.parts.house_voices = mute
+    house.parts.voices_of = mute
     assert await owner.refused("GET", "/server/voices", 503) == "engine_timeout"
 
 

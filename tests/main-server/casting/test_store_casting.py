@@ -17,6 +17,7 @@ from main_server.conversation.phrases import EXIT_PHRASES
 from main_server.conversation.role import DEFAULT_PERSONA
 from main_server.failover.streams import FailoverModel, FailoverSynthesizer
 from main_server.store.models import Rank
+from main_server.store.roles import draft_of
 
 TOY = "aa:bb:cc:dd:ee:01"
 AT_HOME = {"url": "http://192.168.1.9:11434/v1", "model": "qwen3"}
@@ -224,3 +225,39 @@ async def test_a_session_that_is_over_gives_its_engines_back(house: Troupe) -> N
     await casting.close()
     assert held.users == 0 and len(house.company.watch) == 0
     assert house.company.houses(DOWNLINK).engines.model is house.house.model
+
+
+async def test_a_session_may_ask_for_another_role_than_its_devices(house: Troupe) -> None:
+    mine, theirs = await house.rows.account(), await house.rows.account()
+    own, other, foreign = await mine.role(name="Own"), await mine.role(name="Other"), await theirs.role(name="Theirs")
+    await mine.device(TOY, own)
+    for role, name in ((other, "Other"), (foreign, house.house.role.name)):
+        casting = house.company.casting(TOY, DOWNLINK, role.id)
+        await casting.begin()
+        assert casting.now().role.name == name
+        await casting.close()
+    casting = house.company.casting(TOY, DOWNLINK, other.id)
+    await casting.begin()
+    await mine.edit(other, persona="You are new.")
+    await house.company.watch.look(frozenset({mine.account_id}))
+    assert casting.now().role.persona == "You are new."
+
+
+async def test_a_role_may_be_talked_to_before_it_is_saved(house: Troupe) -> None:
+    mine, theirs = await house.rows.account(), await house.rows.account()
+    brain = await mine.provider("llm", "openai", AT_HOME)
+    stolen = await theirs.provider("tts", "openai", {"url": "http://192.168.1.9/v1"})
+    voice = await theirs.voice(provider_id=stolen.id, engine_voice="theirs")
+    await mine.device(TOY, await mine.role(name="Saved"))
+    body = {"name": "Draft", "persona": "You are a draft.", "model_id": brain.id, "voice_id": voice.id, "speed": 1.5}
+    reference = house.company.role_drafts.keep(draft_of(mine.account_id, "", body))
+    casting = house.company.casting(TOY, DOWNLINK, reference)
+    await casting.begin()
+    cast = casting.now()
+    assert (cast.role.name, cast.role.persona, cast.role.id) == ("Draft", "You are a draft.", "")
+    assert cast.engines.model is not house.house.model
+    assert cast.engines.voice.synthesizer is house.house.voice and cast.engines.voice.choice.speed == 1.5
+    await theirs.device("other")
+    thief = house.company.casting("other", DOWNLINK, reference)
+    await thief.begin()
+    assert thief.now().role == house.house.role

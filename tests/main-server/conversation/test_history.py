@@ -210,25 +210,22 @@ def test_the_prompt_only_grows_between_two_losses_of_old_turns(
     """Whatever is said: a request begins as the one before, unless turns were dropped or summed up in between."""
     history = History("You are Lulu.", max_turns=max_turns, max_tokens=max_tokens)
     before: list[Message] = []
-    kept, lost = 0, True
+    oldest_before = ""
     for number, (asked, answered, interrupted, calls, sums_up) in enumerate(steps):
         history.add_user(asked, f"t{number}")
-        lost = lost or len(history) < kept
         messages = history.messages("It is noon.")
-        assert messages[-2 if len(messages) > 1 else -1].text in ("It is noon.", messages[-1].text)
-        if not lost:
+        if history._turns[0].turn_id == oldest_before:  # else turns were lost since
             assert messages[: len(before)] == before
-        before = messages[: next(i for i, m in enumerate(messages) if m.text == "It is noon.")]
-        kept = len(history)
+        before = messages[: messages.index(Message(Author.SYSTEM, "It is noon."))]
+        oldest_before = history._turns[0].turn_id
+        assert len(messages) == len(before) + 2  # the clock and the current question end it
         if calls:
             history.add_calls([CALL])
             history.add_result("call_1", "blue")
         history.add_reply(answered, interrupted)
-        lost = len(history) < kept
-        kept = len(history)
         if sums_up and (oldest := history.oldest()) is not None:
-            history.sum_up(f"summary {number}", oldest.through)
-            lost = True
-            assert 1 <= len(history) < kept
             kept = len(history)
+            history.sum_up(f"summary {number}", oldest.through)
+            assert 1 <= len(history) < kept
+            oldest_before = ""
     assert len(history) <= max_turns

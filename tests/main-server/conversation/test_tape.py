@@ -132,6 +132,33 @@ async def test_a_released_button_cuts_up_to_the_end() -> None:
     assert_is_the_speech(cut(at))
 
 
+@pytest.mark.parametrize("deaf_ms", [60, 180, 960, 5_000])
+async def test_what_was_sent_before_the_button_is_not_in_front_of_what_is_said_at_once(deaf_ms: int) -> None:
+    at = await room()
+    at.session.listen(ListenMode.AUTO)
+    await at.play(silence(600), SPEECH, silence(600))
+    await at.play(noise(deaf_ms, -12))
+    at.session.listen(ListenMode.MANUAL)
+    await at.play(silence(60), SPEECH)
+    at.session.stop()
+    await asyncio.sleep(0.01)
+    sound = cut(at)
+    assert_is_the_speech(sound)
+    assert np.sqrt(np.mean(sound[: 50 * PER_MS] ** 2)) < 0.05  # none of the noise
+
+
+async def test_a_long_utterance_is_cut_from_its_beginning() -> None:
+    at = await room()
+    at.session.listen(ListenMode.AUTO)
+    long = np.concatenate([SPEECH, silence(120)] * 12)[: -120 * PER_MS]
+    assert len(long) > 2 * QUIET_KEPT_MS * PER_MS
+    await at.play(silence(900), long, silence(600))
+    [utterance] = at.utterances
+    sound = cut(at)
+    assert len(long) <= len(sound) + 60 * PER_MS and len(sound) <= len(long) + 2 * AROUND_MS * PER_MS
+    assert abs(utterance.duration_ms - len(long) / PER_MS) < 100
+
+
 async def test_in_realtime_one_utterance_after_the_other_is_cut_out_of_a_stream_that_never_ends() -> None:
     at = await room()
     at.session.listen(ListenMode.REALTIME)

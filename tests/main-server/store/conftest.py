@@ -1,7 +1,8 @@
-"""A fresh database for each test: SQLite on disk, and PostgreSQL where its programs are on the machine."""
+"""A database of its own for each test: SQLite on disk, and PostgreSQL where its programs are on the machine."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from fakes.outsider import Outsider
 from fakes.postgres_server import PostgresServer
-from main_server.store.engine import Database, default_url, open_database
+from main_server.store.engine import FILE_NAME, Database, default_url, open_database
 from main_server.store.migrate import migrate
 
 
@@ -23,9 +24,10 @@ def database_url(tmp_path: Path) -> str:
 def way(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     """How the database is written, and its URL."""
     if request.param != "postgres":
+        shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / FILE_NAME)
         return request.param, default_url(tmp_path)
     server: PostgresServer = request.getfixturevalue("postgres")
-    return request.param, server.new_database()
+    return request.param, server.new_database(request.getfixturevalue("migrated_database"))
 
 
 @pytest.fixture

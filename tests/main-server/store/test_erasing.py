@@ -236,7 +236,7 @@ async def test_conversations_go_after_the_days_of_their_role_with_their_files(ho
 
 async def test_many_conversations_go_in_several_small_transactions(home: Home) -> None:
     for number in range(3):
-        await home.talk(f"s{number}", turns=40)
+        await home.talk(f"s{number}", turns=40, at=NOON - timedelta(hours=3 - number))
     account_id = await home.owned()
     async with home.database.writing() as session:
         role = Role(account_id=account_id, name="Pip", retention_days=1)

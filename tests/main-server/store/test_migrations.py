@@ -59,6 +59,12 @@ ROWS_OF = {
 """Rows as a database of that revision holds them; what a later revision adds is added by its own entry."""
 
 
+@pytest.fixture
+def any_url(empty_url: str) -> str:
+    """Nothing has been migrated yet."""
+    return empty_url
+
+
 def rows_up_to(revision: str) -> list[str]:
     wanted = REVISIONS[: REVISIONS.index(revision) + 1]
     return [row for each in wanted for row in ROWS_OF.get(each, [])]

@@ -21,7 +21,7 @@ from main_server.store.backlog import DeviceReport, Entry
 from main_server.store.conversations import Conversations
 from main_server.store.devices import Devices, KnownDevice
 from main_server.store.engine import Database, open_database
-from main_server.store.models import Conversation, Device, Turn
+from main_server.store.models import Conversation, Device, Role, Turn
 from main_server.store.recorder import Recorder
 from main_server.store.writer import KEPT_SILENT_DEVICES, PRUNE_EVERY_DEVICES, Writer
 
@@ -54,6 +54,20 @@ def listen(database: Database, what: str, listener: Callable[..., None]) -> None
     for engine in (database.engine.sync_engine, database.writer):
         if engine is not None:
             event.listen(engine, what, listener)
+
+
+async def test_a_turn_keeps_the_role_that_answered_and_what_it_cost(recorder: Recorder, database: Database) -> None:
+    async with database.writing() as session:
+        session.add(Role(id="a" * 32, name="Lulu"))
+    recorder.on_event(opened())
+    recorder.on_event(ended(role_id="a" * 32, cost=0.0125, currency="CNY"))
+    recorder.on_event(ended(turn_id="s1-2", role_id="b" * 32, cost=float("nan"), currency="USD"))  # deleted meanwhile
+    recorder.on_event(ended(turn_id="s1-3"))
+    assert await recorder.drain(ENOUGH_S)
+    turns = sorted(await turns_of(database), key=lambda turn: turn.turn_id)
+    assert [(turn.role_id, turn.cost, turn.currency) for turn in turns] == [
+        ("a" * 32, 0.0125, "CNY"), (None, None, "USD"), (None, None, ""),
+    ]  # fmt: skip
 
 
 async def test_a_talk_becomes_a_device_a_conversation_and_its_turns(recorder: Recorder, database: Database) -> None:

@@ -16,6 +16,8 @@ const en: Translation<typeof zh> = {
   },
   thread: {
     unheard: 'not heard',
+    said: 'What it said',
+    heard: 'What it heard',
     details: 'Details of this turn',
     wake: 'woken',
     idle: 'nobody spoke; goodbye',

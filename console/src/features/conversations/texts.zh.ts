@@ -9,6 +9,8 @@ export default {
   empty: { title: '还没有对话', text: '对着玩具说唤醒词，或者在浏览器里说一句。', talk: '在浏览器里说' },
   thread: {
     unheard: '没听到',
+    said: '它说的',
+    heard: '它听到的',
     details: '这一轮的细节',
     wake: '唤醒',
     idle: '没人说话，道别',

@@ -36,7 +36,9 @@ const en: Translation<typeof zh> = {
   lastTalk: 'Talked {ago}',
   neverTalked: 'Has not talked yet',
   detail: {
-    form: 'Name and tags',
+    form: 'Name and role',
+    role: 'Role',
+    houseRole: "The server's own role",
     name: 'Name',
     nameHint: 'For example: Bear',
     tags: 'Tags',

@@ -33,7 +33,9 @@ export default {
   lastTalk: '上次说话 {ago}',
   neverTalked: '还没说过话',
   detail: {
-    form: '名字和标签',
+    form: '名字和角色',
+    role: '角色',
+    houseRole: '服务器自带的角色',
     name: '名字',
     nameHint: '比如：小熊',
     tags: '标签',

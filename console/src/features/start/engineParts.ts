@@ -1,4 +1,4 @@
-import type { About, Ready } from '@/api/server'
+import { type About, isBasic, type Ready } from '@/api/server'
 import { t } from './texts'
 
 export type Part = 'ears' | 'brain' | 'voice'
@@ -17,7 +17,6 @@ const NAMES: Record<Part, { engine: string; note: RegExp; command: string }> = {
   brain: { engine: 'model', note: /^model\b/i, command: '' },
   voice: { engine: 'voice', note: /^voice\b/i, command: 'zhiyin models get voice-zh voice-en' },
 }
-const BUILT_IN = /^(built-in|offline brain)/
 
 /** How each of the three stands, and what it takes to be better. What the server misses is its own sentence. */
 export function engineParts(about: About, ready: Ready | undefined): EnginePart[] {
@@ -27,7 +26,7 @@ export function engineParts(about: About, ready: Ready | undefined): EnginePart[
     const trouble = ready?.degraded.find((sentence) => note.test(sentence))
     if (trouble)
       return { part, standing: 'missing', what: `${t('engines.trouble')} ${trouble}`, needs: '', command: '' }
-    if (!BUILT_IN.test(why)) return { part, standing: 'good', what: why, needs: '', command: '' }
+    if (!isBasic(why)) return { part, standing: 'good', what: why, needs: '', command: '' }
     return {
       part,
       standing: 'basic',

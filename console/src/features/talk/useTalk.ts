@@ -68,7 +68,7 @@ export function useTalk(roleId: () => string | undefined) {
   }
 
   function ticket(): Promise<Ticket> {
-    const body = { browser: browserId(), name: browserName(), role_id: roleId() ?? null }
+    const body = { browser: browserId(), name: browserName(), role_id: roleId() || null }
     return ask(api.POST('/talk-tickets', { body }))
   }
 
@@ -100,6 +100,7 @@ export function useTalk(roleId: () => string | undefined) {
   const setHandsFree = (on: boolean) => tried(() => toy.setHandsFree(on))
   const say = (text: string) => tried(() => toy.say(text))
   const interrupt = () => toy.interrupt()
+  const sleep = () => tried(() => toy.sleep())
 
   const leavers: (() => void)[] = []
   onMounted(() => {
@@ -135,5 +136,6 @@ export function useTalk(roleId: () => string | undefined) {
     setHandsFree,
     say,
     interrupt,
+    sleep,
   }
 }

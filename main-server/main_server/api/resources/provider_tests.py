@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, SecretStr
@@ -15,7 +13,7 @@ from main_server.api.parts import ApiParts, Parts
 from main_server.api.problems import Problem, not_found
 from main_server.api.resources.providers import Options, WriteOnly, check_form, check_same_server
 from main_server.forms.engines import form_of
-from main_server.forms.trial import Trial
+from main_server.forms.trial import Listed, Trial, Tried
 from main_server.store.models import Provider, ProviderKind, Rank
 from main_server.store.providers import Providers
 from main_server.store.sealing import SecretLost
@@ -52,6 +50,20 @@ class TestResult(BaseModel):
     wav: str
     sound_ms: float | None
 
+    @classmethod
+    def of(cls, tried: Tried) -> TestResult:
+        return cls(
+            ok=tried.ok,
+            code=tried.code,
+            message=tried.sentence,
+            first_ms=tried.first_ms,
+            total_ms=tried.total_ms,
+            text=tried.text,
+            spoken=tried.spoken,
+            wav=base64.b64encode(tried.wav).decode(),
+            sound_ms=tried.sound_ms,
+        )
+
 
 class ModelList(BaseModel):
     """`code` and `message` say why there is no list, where `ok` is false; a name may then be typed all the same."""
@@ -61,23 +73,16 @@ class ModelList(BaseModel):
     message: str
     items: list[str]
 
+    @classmethod
+    def of(cls, listed: Listed) -> ModelList:
+        return cls(ok=listed.ok, code=listed.code, message=listed.sentence, items=list(listed.models))
+
 
 @router.post("/providers/test", operation_id="testProviderDraft")
 async def test_draft(draft: ProviderDraft, caller: Editor, parts: Parts) -> TestResult:
     """Tries a provider as it would be saved. Takes up to 20 seconds."""
-    check_form(draft.kind, draft.engine, draft.options)
-    secret = draft.secret.get_secret_value()
-    if draft.provider_id is not None and not secret:
-        saved, secret = await _saved(parts, caller, draft.provider_id)
-        check_same_server(saved, draft.options)
-    return await _test(parts, caller, draft.kind, draft.engine, draft.name, draft.options, secret)
-
-
-@router.post("/providers/{provider_id}/test", operation_id="testProvider")
-async def test_provider(provider_id: RowId, caller: Editor, parts: Parts) -> TestResult:
-    """Tries a saved provider."""
-    saved, secret = await _saved(parts, caller, provider_id)
-    return await _test(parts, caller, saved.kind, saved.engine, saved.name, saved.options, secret)
+    trial = await _trial_of_draft(parts, caller, draft, draft.options)
+    return TestResult.of(await parts.try_provider(trial))
 
 
 @router.post("/providers/models", operation_id="listModelsOfDraft")
@@ -85,27 +90,41 @@ async def list_models_of_draft(draft: ProviderDraft, caller: Editor, parts: Part
     """The models of a server as it would be saved; its `model` may still be open. Takes up to 20 seconds."""
     form = form_of(draft.kind, draft.engine)
     unchosen = {"model": OPEN_MODEL} if form is not None and "model" in form.options else {}
-    options = unchosen | draft.options
-    check_form(draft.kind, draft.engine, options)
-    secret = draft.secret.get_secret_value()
-    if draft.provider_id is not None and not secret:
-        saved, secret = await _saved(parts, caller, draft.provider_id)
-        check_same_server(saved, draft.options)
-    return await _models(parts, caller, draft.kind, draft.engine, draft.name, options, secret)
+    trial = await _trial_of_draft(parts, caller, draft, unchosen | draft.options)
+    return ModelList.of(await parts.list_models(trial))
 
 
 @router.get("/providers/{provider_id}/models", operation_id="listModelsOfProvider")
 async def list_models_of_provider(provider_id: RowId, caller: Editor, parts: Parts) -> ModelList:
     """The models of a saved provider's server."""
+    parts.attempts.begin(provider_test=caller.account_id)
+    return ModelList.of(await parts.list_models(await trial_of(parts, caller, provider_id)))
+
+
+@router.post("/providers/{provider_id}/test", operation_id="testProvider")
+async def test_provider(provider_id: RowId, caller: Editor, parts: Parts) -> TestResult:
+    """Tries a saved provider."""
+    parts.attempts.begin(provider_test=caller.account_id)
+    return TestResult.of(await parts.try_provider(await trial_of(parts, caller, provider_id)))
+
+
+async def trial_of(parts: ApiParts, caller: Caller, provider_id: str) -> Trial:
+    """A saved provider of the caller's, to be tried. Raises Problem."""
     saved, secret = await _saved(parts, caller, provider_id)
-    return await _models(parts, caller, saved.kind, saved.engine, saved.name, saved.options, secret)
+    private = await _may_be_near(parts, caller)
+    return Trial(saved.kind, saved.engine, saved.name, saved.options, secret, private)
 
 
-async def _models(
-    parts: ApiParts, caller: Caller, kind: str, engine: str, name: str, options: Mapping[str, Any], secret: str
-) -> ModelList:
-    listed = await parts.list_models(await _trial(parts, caller, kind, engine, name, options, secret))
-    return ModelList(ok=listed.ok, code=listed.code, message=listed.sentence, items=list(listed.models))
+async def _trial_of_draft(parts: ApiParts, caller: Caller, draft: ProviderDraft, options: Options) -> Trial:
+    """What is not saved yet, to be tried; counts as a try. Raises Problem."""
+    check_form(draft.kind, draft.engine, options)
+    secret = draft.secret.get_secret_value()
+    if draft.provider_id is not None and not secret:
+        saved, secret = await _saved(parts, caller, draft.provider_id)
+        check_same_server(saved, draft.options)
+    parts.attempts.begin(provider_test=caller.account_id)
+    private = await _may_be_near(parts, caller)
+    return Trial(draft.kind, draft.engine, draft.name, options, secret, private)
 
 
 async def _saved(parts: ApiParts, caller: Caller, provider_id: str) -> tuple[Provider, str]:
@@ -120,28 +139,7 @@ async def _saved(parts: ApiParts, caller: Caller, provider_id: str) -> tuple[Pro
             raise Problem(409, error.code, str(error)) from error
 
 
-async def _test(
-    parts: ApiParts, caller: Caller, kind: str, engine: str, name: str, options: Mapping[str, Any], secret: str
-) -> TestResult:
-    tried = await parts.try_provider(await _trial(parts, caller, kind, engine, name, options, secret))
-    return TestResult(
-        ok=tried.ok,
-        code=tried.code,
-        message=tried.sentence,
-        first_ms=tried.first_ms,
-        total_ms=tried.total_ms,
-        text=tried.text,
-        spoken=tried.spoken,
-        wav=base64.b64encode(tried.wav).decode(),
-        sound_ms=tried.sound_ms,
-    )
-
-
-async def _trial(
-    parts: ApiParts, caller: Caller, kind: str, engine: str, name: str, options: Mapping[str, Any], secret: str
-) -> Trial:
-    """Counts the attempt. Raises Problem (429)."""
-    parts.attempts.begin(provider_test=caller.account_id)
+async def _may_be_near(parts: ApiParts, caller: Caller) -> bool:
+    """Whether the caller's engines may lie in networks at home."""
     async with parts.database.reading() as session:
-        private = caller.rank is Rank.OWNER and await ServerSettings(session).private_engines()
-    return Trial(kind, engine, name, options, secret, private)
+        return caller.rank is Rank.OWNER and await ServerSettings(session).private_engines()

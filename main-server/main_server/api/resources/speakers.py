@@ -13,14 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from main_server.api.access.caller import AnyCaller, Caller, Editor
 from main_server.api.etags import IfMatch, expect, mark
 from main_server.api.fields import Body, Key, Name, RowId, Text
-from main_server.api.paging import ByName, ByTime, Page, Search, page_of
+from main_server.api.paging import ByName, Page, Search, page_of
 from main_server.api.problems import Problem, not_found
 from main_server.api.sessions import Reading, Writing
 from main_server.store.audit import Audit
-from main_server.store.devices import Devices
-from main_server.store.models import Speaker, Utterance
+from main_server.store.models import Speaker
+from main_server.store.recordings import Recordings
 from main_server.store.speakers import MOST_SPEAKERS, Print, Speakers
-from main_server.store.utterances import Said, Utterances
 
 router = APIRouter(tags=["speakers"])
 
@@ -69,32 +68,6 @@ class VoiceprintWish(Body):
     """`utterance_id` is one that a device of the account heard."""
 
     utterance_id: Key
-
-
-class UtteranceShown(BaseModel):
-    """`clarity` is 0 to 1, null = not judged. `text` is what it became, "" where no turn came of it or words are not
-    kept. `has_sound`: it can be listened to."""
-
-    id: str
-    device_key: str
-    conversation_id: str | None
-    speaker_id: str | None
-    started_at: datetime
-    length_ms: float
-    clarity: float | None
-    text: str
-    has_sound: bool
-    kept_until: datetime | None
-
-    @classmethod
-    def of(cls, utterance: Utterance, said: Said | None) -> UtteranceShown:
-        own = ("id", "device_key", "speaker_id", "started_at", "length_ms", "clarity", "kept_until")
-        return cls(
-            **{name: getattr(utterance, name) for name in own},
-            conversation_id=said.conversation_id if said else None,
-            text=said.text if said else "",
-            has_sound=bool(utterance.audio_key),
-        )
 
 
 @router.post("/speakers", operation_id="createSpeaker", status_code=201)
@@ -150,7 +123,7 @@ async def create_voiceprint(
 ) -> VoiceprintShown:
     """Knows the speaker by how they sound in an utterance. 409 where nothing here can tell voices apart."""
     await _existing(session, caller, speaker_id)
-    if await Utterances(session).of_account(caller.sees_id, wish.utterance_id) is None:
+    if await Recordings(session).utterance_of(caller.sees_id, wish.utterance_id) is None:
         raise not_found("utterance")
     sentence = "Knowing people by voice needs a speaker encoder, and this server has none yet."
     raise Problem(409, "no_encoder", sentence)
@@ -162,18 +135,6 @@ async def delete_voiceprint(speaker_id: RowId, print_id: RowId, caller: Editor, 
     if not await Speakers(session).delete_print(speaker.id, print_id):
         raise not_found("voiceprint")
     _note(session, "voiceprint_deleted", caller, speaker)
-
-
-@router.get("/devices/{device_key}/utterances", operation_id="listUtterances")
-async def list_utterances(
-    device_key: RowId, caller: AnyCaller, paging: ByTime, session: Reading
-) -> Page[UtteranceShown]:
-    """What the device heard lately and still has, the latest first: to pick one that a speaker can be known by."""
-    if await Devices(session).of_account(caller.sees_id, device_key) is None:
-        raise not_found("device")
-    rows = await Utterances(session).page(caller.sees_id, device_key, paging)
-    said = await Utterances(session).said(rows.items)
-    return page_of(rows, lambda heard: UtteranceShown.of(heard, said.get(heard.turn_key or "")))
 
 
 async def _existing(session: AsyncSession, caller: Caller, speaker_id: str) -> Speaker:

@@ -14,11 +14,14 @@ from main_server.api.access.caller import Caller, Editor
 from main_server.api.access.tickets import GOOD_FOR_S, TalkTicket
 from main_server.api.fields import Body, Line
 from main_server.api.parts import ApiParts, Parts
-from main_server.api.problems import Problem, not_found
+from main_server.api.problems import Problem
+from main_server.api.resources.roles import check_own, usable
+from main_server.api.role_fields import RoleEdit
 from main_server.api.sessions import Writing
 from main_server.store.audit import Audit
 from main_server.store.browser_toys import BrowserToys
 from main_server.store.models import utc_now
+from main_server.store.roles import body_of, draft_of
 
 DEVICE_PATH = "/xiaozhi/v1/"
 
@@ -27,11 +30,13 @@ router = APIRouter(tags=["talk"])
 
 class TicketWish(Body):
     """`browser`: 16 hex digits that this browser made once and keeps. `role_id`: the role to talk with, this time;
-    without one it is the role of the device."""
+    without one it is the role of the device. `role`: as a page would save it, on top of `role_id` where that is given;
+    it lasts for this talk alone."""
 
     browser: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
     name: Line = ""
     role_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | None = None
+    role: RoleEdit | None = None
 
 
 class TicketGiven(BaseModel):
@@ -49,11 +54,10 @@ async def give_talk_ticket(
     wish: TicketWish, request: Request, caller: Editor, parts: Parts, session: Writing
 ) -> TicketGiven:
     """Lets this browser talk as a device of the account: once, within a minute. Each connection needs a new one."""
-    if wish.role_id and not await BrowserToys(session).may_play(caller.sees_id, wish.role_id):
-        raise not_found("role")
+    role_id = await _role_of(session, caller, wish, parts)
     device_id = _device_id(caller.sees_id, wish.browser)
     await _make_its_own(session, caller, device_id, wish.name, parts)
-    ticket = TalkTicket(caller.sees_id, device_id, wish.browser, wish.role_id or "")
+    ticket = TalkTicket(caller.sees_id, device_id, wish.browser, role_id)
     return TicketGiven(
         ticket=parts.tickets.give(ticket),
         expires_at=utc_now() + timedelta(seconds=GOOD_FOR_S),
@@ -61,6 +65,17 @@ async def give_talk_ticket(
         device_id=device_id,
         client_id=wish.browser,
     )
+
+
+async def _role_of(session: AsyncSession, caller: Caller, wish: TicketWish, parts: ApiParts) -> str:
+    """The reference of the role that is wished for, "" = the device's own. Raises Problem."""
+    saved = await usable(session, caller, wish.role_id) if wish.role_id else None
+    if wish.role is None:
+        return saved.id if saved is not None else ""
+    edited = wish.role.columns()
+    await check_own(session, caller, edited)
+    body = {"name": "", **(body_of(saved) if saved is not None else {}), **edited}
+    return parts.keep_role_draft(draft_of(caller.sees_id, saved.id if saved is not None else "", body))
 
 
 def _device_id(account_id: str, browser: str) -> str:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.errors import EngineError
 from contracts.speech import Voice as EngineVoice
+from contracts.speech import VoiceChoice, decibels
 from main_server.api.access.caller import AnyCaller, Caller, Editor
 from main_server.api.etags import IfMatch, expect, mark
-from main_server.api.fields import Body, Key, Language, Name, RowId
+from main_server.api.fields import Body, Key, Language, Line, Name, RowId, Text
 from main_server.api.paging import ByTime, Page, Search, page_of
-from main_server.api.parts import Parts
+from main_server.api.parts import ApiParts, Parts
 from main_server.api.problems import Problem, not_found
+from main_server.api.resources.provider_tests import TestResult, trial_of
 from main_server.api.sessions import Changing, Reading
+from main_server.forms.trial import Audition, Trial
 from main_server.store.audit import Audit
 from main_server.store.models import Voice
 from main_server.store.voices import MOST_VOICES, Voices
@@ -88,6 +90,18 @@ class OfferedVoices(BaseModel):
     items: list[OfferedVoice]
 
 
+class VoiceWish(Body):
+    """How a role would sound; `text` "" = a sentence of ours. `provider_id` null = the server's own engine."""
+
+    provider_id: Key | None = None
+    engine_voice: Line = ""
+    language: Language = ""
+    text: Annotated[Text, Field(max_length=200)] = ""
+    speed: Annotated[float, Field(ge=0.5, le=2)] = 1.0
+    pitch: Annotated[float, Field(ge=0.5, le=2)] = 1.0
+    volume: Annotated[float, Field(ge=0, le=2)] = 1.0
+
+
 @router.post("/voices", operation_id="createVoice", status_code=201)
 async def create_voice(new: NewVoice, caller: Editor, response: Response, session: Changing) -> VoiceShown:
     await _check_provider(session, caller, new.provider_id)
@@ -153,25 +167,37 @@ async def list_provider_voices(provider_id: RowId, caller: AnyCaller, parts: Par
     async with parts.database.reading() as session:  # given back before the engine is asked
         if not await Voices(session).may_speak(caller.sees_id, provider_id):
             raise not_found("provider that speaks")
-    ask = parts.voices_of
-    return await _offered(None if ask is None else lambda: ask(provider_id))
+    return await _offered(parts, await trial_of(parts, caller, provider_id))
 
 
 @router.get("/server/voices", operation_id="listServerVoices")
 async def list_server_voices(caller: AnyCaller, parts: Parts) -> OfferedVoices:
     """What the server's own engine offers, where it can say."""
-    return await _offered(parts.house_voices)
+    return await _offered(parts, None)
 
 
-async def _offered(ask: Callable[[], Awaitable[Sequence[EngineVoice]]] | None) -> OfferedVoices:
-    if ask is None:
-        raise Problem(409, "voices_unknown", "This engine cannot say which voices it has: type the name of one.")
+@router.post("/voices/hear", operation_id="hearVoice")
+async def hear_voice(wish: VoiceWish, caller: Editor, parts: Parts) -> TestResult:
+    """Speaks a sentence, to be listened to before a role speaks so. Takes up to 20 seconds."""
+    parts.attempts.begin(provider_test=caller.account_id)
+    provider = None
+    if wish.provider_id is not None:
+        async with parts.database.reading() as session:
+            await _check_provider(session, caller, wish.provider_id)
+        provider = await trial_of(parts, caller, wish.provider_id)
+    choice = VoiceChoice(wish.engine_voice, wish.language, wish.speed, wish.pitch, decibels(wish.volume))
+    return TestResult.of(await parts.hear_voice(Audition(wish.text, choice, provider)))
+
+
+async def _offered(parts: ApiParts, provider: Trial | None) -> OfferedVoices:
     try:
         async with asyncio.timeout(LISTING_S):
-            offered = await ask()
+            offered = await parts.voices_of(provider)
     except (EngineError, TimeoutError) as error:
         sentence = str(error) or "The engine took too long to list its voices."
         raise Problem(503, getattr(error, "code", "engine_timeout"), sentence, retry_after_s=2) from None
+    if offered is None:
+        raise Problem(409, "voices_unknown", "This engine cannot say which voices it has: type the name of one.")
     return OfferedVoices(items=[OfferedVoice.of(each) for each in offered])
 
 

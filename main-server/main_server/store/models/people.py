@@ -44,7 +44,11 @@ class Memory(Base):
     """Something kept between conversations, of one role and, where known, one speaker. `kind`: "summary" or "fact"."""
 
     __tablename__ = "memories"
-    __table_args__ = (Index(None, "account_id", "updated_at", "id"), Index(None, "role_id", "speaker_id", "updated_at"))
+    __table_args__ = (
+        Index(None, "account_id", "updated_at", "id"),
+        Index(None, "account_id", "role_id", "updated_at", "id"),
+        Index(None, "role_id", "speaker_id", "updated_at"),
+    )
 
     id: Mapped[str] = mapped_column(String(KEY_CHARS), primary_key=True, default=new_id)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
