@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from asr_worker.engines import deepgram
 from asr_worker.engines.deepgram import DeepgramTranscriber
 from asr_worker.engines.funasr_server import FunasrServerTranscriber
+from contracts.errors import EngineUnavailable
+from engine_http.knobs import Knobs
 from main_server.brain import ollama
+from main_server.brain.llama_cpp import ALL_LAYERS, CONTEXT_TOKENS, LlamaCppModel, LlamaFile
 from main_server.brain.ollama import OllamaModel
 from main_server.brain.openai_model import ModelDeadlines
 from main_server.casting.spec import ASR, LLM, TTS, Spec
@@ -82,6 +86,29 @@ def _ollama(spec: Spec, guarded: Guarded) -> AnyEngine:
         deadlines=ModelDeadlines(first_token_s=FIRST_TOKEN_S) if spec.hurried else None,
         options=spec.more() | options,
         **guarded,
+    )
+
+
+def llama_cpp(spec: Spec, models: Path) -> AnyEngine:
+    """A file of the models folder, and of nowhere else. It takes this machine's memory, which is its owners' to give.
+    Raises EngineUnavailable."""
+    knobs = Knobs.of_provider(spec.name)
+    if not spec.private:
+        raise EngineUnavailable("Only an owner of this server may run a model on it.", engine=spec.engine)
+    name = str(spec.option("model"))
+    if Path(name).name != name:
+        raise EngineUnavailable(
+            f"A model is the name of a file in the models folder, without a path: check {knobs.model}.",
+            engine=spec.engine,
+        )
+    options = {name: value for name, value in spec.options if name in ("temperature", "top_p", "max_tokens")}
+    options |= {name: int(options[name]) for name in _WHOLE if name in options}
+    layers, context = spec.option("gpu_layers", ALL_LAYERS), spec.option("num_ctx", CONTEXT_TOKENS)
+    return LlamaCppModel(
+        LlamaFile(models / name, int(layers), int(context)),
+        deadlines=ModelDeadlines(first_token_s=FIRST_TOKEN_S) if spec.hurried else None,
+        options=options,
+        knobs=knobs,
     )
 
 

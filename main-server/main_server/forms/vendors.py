@@ -172,4 +172,35 @@ _OLLAMA = Form(
     ),
 )
 
-VENDORS = (_FUNASR, _DEEPGRAM, _ELEVENLABS, _EDGE, _OLLAMA)
+_LLAMA_CPP = Form(
+    LLM,
+    "llama_cpp",
+    Said("llama.cpp（本机文件）", "llama.cpp (a file of this machine)"),
+    Said(
+        "模型文件夹里的 GGUF 文件，由 llama-cpp-python 在单独的进程里运行；只有服务器的主人可以使用。",
+        "A GGUF file in the models folder, run by llama-cpp-python in a process of its own; for owners of this server.",
+    ),
+    (
+        Field(
+            "model",
+            FieldKind.TEXT,
+            Said("文件", "File"),
+            Said("例如 qwen3-4b-q4.gguf", "Such as qwen3-4b-q4.gguf"),
+            required=True,
+        ),
+        number(
+            "gpu_layers",
+            "放到显卡的层数（-1 为全部）",
+            "Layers on the graphics card (-1: all)",
+            -1,
+            1_000,
+            FieldKind.INTEGER,
+        ),
+        number("num_ctx", "上下文长度", "Length of its context", 512, 1_048_576, FieldKind.INTEGER),
+        number("temperature", "温度", "Temperature", 0, 2),
+        number("top_p", "Top P", "Top P", 0, 1),
+        number("max_tokens", "最多输出词元", "Most tokens written", 1, 100_000, FieldKind.INTEGER),
+    ),
+)
+
+VENDORS = (_FUNASR, _DEEPGRAM, _ELEVENLABS, _EDGE, _OLLAMA, _LLAMA_CPP)
