@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 OFFLINE = "offline"
 """Name of the brain that needs no model: it answers set sentences and can write nothing of its own."""
@@ -82,3 +82,11 @@ class LanguageModel(Protocol):
         """Open the connection or load what the first reply would otherwise wait for. Raises EngineError."""
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class HasModels(Protocol):
+    """What a LanguageModel may also be: one whose server can tell which models it has."""
+
+    async def models(self) -> list[str]:
+        """Their names, in the server's order. Raises EngineError."""

@@ -52,6 +52,7 @@ def api_parts(
         hang_up=_hang_up(hub),
         changed=company.changed,
         try_provider=trials.run,
+        list_models=trials.models,
         hear_voice=trials.hear,
         voices_of=trials.voices,
         keep_role_draft=company.role_drafts.keep,

@@ -12,10 +12,12 @@ from contracts.transcription import Transcriber
 from engine_choice.local import AUTO, RECOGNISERS, VOICES, Chosen, load, local_recogniser, local_voice
 from engine_http.address import is_near, server_url
 from main_server import vendors
+from main_server.brain.llama_cpp import LlamaCppModel, LlamaFile
 from main_server.brain.offline import OfflineBrain
+from main_server.brain.ollama import OllamaModel
 from main_server.brain.openai_model import ModelDeadlines, OpenAIModel
 from main_server.model_files import models_dir
-from main_server.settings import LOCAL, Settings
+from main_server.settings import LLAMA_CPP, LOCAL, OLLAMA, Settings
 from serving.internal_token import internal_token
 
 REMOTE = "openai+"
@@ -41,12 +43,19 @@ def recogniser(settings: Settings) -> Chosen[Transcriber]:
 
 def model(settings: Settings, deadlines: ModelDeadlines | None = None) -> Chosen[LanguageModel]:
     """The language model at ZHIYIN_LLM_URL, else the offline brain. Raises EngineUnavailable."""
+    if settings.llm_url and settings.llm_url.startswith(LLAMA_CPP):
+        path = models_dir(settings) / settings.llm_url.removeprefix(LLAMA_CPP)
+        return Chosen(
+            LlamaCppModel(LlamaFile(path), deadlines=deadlines), f"{path.name}, by llama.cpp (ZHIYIN_LLM_URL)"
+        )
     if settings.llm_url:
         key = settings.llm_key.get_secret_value()
-        near = (url := server_url(settings.llm_url)) is not None and is_near(url)
+        typed = settings.llm_url.removeprefix(OLLAMA)
+        near = (url := server_url(typed)) is not None and is_near(url)
         ahead = near if settings.llm_read_ahead == AUTO else settings.llm_read_ahead == "on"
-        engine = OpenAIModel(settings.llm_url, settings.llm_model, key, deadlines=deadlines, reads_ahead=ahead)
-        return Chosen(engine, f"{settings.llm_model} at {_without_query(settings.llm_url)} (ZHIYIN_LLM_URL)")
+        kind = OpenAIModel if typed == settings.llm_url else OllamaModel
+        engine = kind(typed, settings.llm_model, key, deadlines=deadlines, reads_ahead=ahead)
+        return Chosen(engine, f"{settings.llm_model} at {_without_query(typed)} (ZHIYIN_LLM_URL)")
     return Chosen(
         OfflineBrain(),
         "offline brain, sentence templates in English and Chinese; any OpenAI-compatible server talks freely: "

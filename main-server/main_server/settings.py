@@ -27,6 +27,10 @@ SEVERAL = "|"
 LOCAL = "local:"
 SERVERS_BY_NAME = ("deepgram", "elevenlabs")
 """Addresses that may be a name alone, and are a server that wants a key."""
+OLLAMA = "ollama+"
+"""How the address of an Ollama begins that is to be asked through its own API."""
+LLAMA_CPP = "llama_cpp:"
+"""How the name of a GGUF file begins, in the models folder or with its whole path."""
 OFFLINE = "offline"
 """The offline brain, as the last entry of ZHIYIN_LLM_URL."""
 
@@ -72,7 +76,13 @@ def _mirror(value: str) -> str:
 
 def _model_addresses(value: str) -> str:
     *first, last = entries_of(value)
-    return SEVERAL.join([*map(_web_address, first), last if last == OFFLINE else _web_address(last)])
+    return SEVERAL.join([*map(_model_address, first), last if last == OFFLINE else _model_address(last)])
+
+
+def _model_address(value: str) -> str:
+    if value.startswith(LLAMA_CPP):
+        return value
+    return OLLAMA + _web_address(value.removeprefix(OLLAMA)) if value.startswith(OLLAMA) else _web_address(value)
 
 
 def _fabric_address(value: str) -> str:
@@ -210,7 +220,8 @@ class Settings(BaseSettings):
     tts_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
 
     llm_url: ModelAddress | None = Field(
-        None, description="Any OpenAI-compatible server, such as http://HOST:11434/v1; empty or offline = the built-in."
+        None,
+        description="Any OpenAI-compatible server, ollama+http://HOST:11434, llama_cpp:FILE, or offline.",
     )
     llm_model: str = Field("", description="Model name there; needed with ZHIYIN_LLM_URL.")
     llm_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
@@ -258,7 +269,7 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError("The file .env is not UTF-8 text: save it again as UTF-8.") from None
     except ValidationError as error:
         raise SettingsError("\n".join(_sentence(problem) for problem in error.errors())) from None
-    if settings.llm_url not in (None, OFFLINE) and not settings.llm_model:
+    if any(map(_names_no_model, entries_of(settings.llm_url or OFFLINE))) and not settings.llm_model:
         raise SettingsError("ZHIYIN_LLM_MODEL is empty: name the model that the server at ZHIYIN_LLM_URL should use.")
     return settings
 
@@ -273,6 +284,11 @@ def load_serving_settings() -> Settings:
             "port on this machine (ZHIYIN_HOST=127.0.0.1)."
         )
     return settings
+
+
+def _names_no_model(address: str) -> bool:
+    """A server has many; the others are one."""
+    return address != OFFLINE and not address.startswith(LLAMA_CPP)
 
 
 def entries_of(value: str) -> list[str]:

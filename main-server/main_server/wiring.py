@@ -74,7 +74,7 @@ async def build(settings: Settings) -> House:
     recorder, metrics, readiness = Recorder(database), Metrics(version("zhiyin")), Readiness()
     model, voice, spare_voice = engine_lists.model(settings), engine_lists.voice(settings), engines.spare_voice()
     local = _local_engines(settings)
-    maker = EngineMaker(local)
+    maker = EngineMaker(local, models_dir(settings))
     pool = EnginePool(maker)
     hearing, recogniser = _ears(settings, readiness, pool)
     local.share(spare_voice, voice.engine, recogniser.engine)

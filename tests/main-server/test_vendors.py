@@ -48,6 +48,12 @@ async def test_one_setting_chooses_a_voice_elsewhere(address: str, name: str, wh
     await chosen.engine.close()
 
 
+async def test_one_setting_chooses_ollama_by_its_own_api() -> None:
+    chosen = engines.model(load_settings(llm_url="ollama+http://host:11434", llm_model="qwen3:8b"))
+    assert (chosen.engine.name, chosen.why) == ("ollama", "qwen3:8b at http://host:11434 (ZHIYIN_LLM_URL)")
+    await chosen.engine.close()
+
+
 def test_a_voice_that_wants_a_key_says_so() -> None:
     with pytest.raises(EngineUnavailable, match="set ZHIYIN_TTS_KEY"):
         engines.voice(Settings(tts="elevenlabs"))
@@ -85,12 +91,32 @@ def filled(form: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.kind} {form.engine}")
-async def test_every_form_is_an_engine_that_can_be_made(form: Any) -> None:
+async def test_every_form_is_an_engine_that_can_be_made(form: Any, tmp_path: Path) -> None:
     if form.engine == "local":
         pytest.skip("made by LocalEngines: tests/main-server/casting")
+    if form.engine == "llama_cpp":
+        pytest.importorskip("llama_cpp")
+        (tmp_path / "m").write_bytes(b"")
     options = filled(form)
     assert fault_of(form.kind, form.engine, options) == ""
     maker = EngineMaker(LocalEngines(None, None))  # type: ignore[arg-type]
     made = await maker.make(Spec("p", form.kind, form.engine, tuple(options.items()), "a-key", private=True, name="P"))
     assert made.engine.name.isidentifier()
     await made.engine.close()
+
+
+async def test_a_model_of_this_machine_is_its_owners_and_lies_in_the_models_folder(tmp_path: Path) -> None:
+    maker = EngineMaker(LocalEngines(None, None), tmp_path)  # type: ignore[arg-type]
+    for name, private, said in (
+        ("m.gguf", False, "Only an owner of this server"),
+        ("../m.gguf", True, "without a path"),
+        ("/etc/m.gguf", True, "without a path"),
+    ):
+        with pytest.raises(EngineUnavailable, match=said):
+            await maker.make(Spec("p", "llm", "llama_cpp", (("model", name),), private=private, name="P"))
+
+
+def test_a_file_needs_no_name_of_a_model_and_a_server_does() -> None:
+    assert load_settings(llm_url="llama_cpp:m.gguf|offline").llm_model == ""
+    with pytest.raises(SettingsError, match="ZHIYIN_LLM_MODEL is empty"):
+        load_settings(llm_url="ollama+http://host|offline")

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from contracts.language_model import Author, LanguageModel, Message, ModelEvent, ToolCall, ToolSpec, Usage, Words
 from fakes.chat_server import Answer, ChatServer, tool_call
+from fakes.ollama_server import OllamaServer
+from main_server.brain.llama_cpp import LlamaCppModel, LlamaFile
 from main_server.brain.offline import OfflineBrain
+from main_server.brain.ollama import OllamaModel
 from main_server.brain.openai_model import OpenAIModel
 from main_server.conversation.history import History
 from main_server.failover.line import Line
@@ -27,6 +32,7 @@ SET_VOLUME = ToolSpec(
         "required": ["volume"],
     },
 )
+LLAMA_CPP_STAND_IN = Path(__file__).parent.parent / "fakes" / "llama_cpp_stand_in"
 ASK_THE_TIME = "what time is it"
 ASK_FOR_FIFTY = "set the volume to fifty"
 
@@ -48,15 +54,24 @@ class Home:
             self.server.say(Answer([], deltas=deltas, finish_reason="tool_calls"), Answer(["It is at 50."]))
 
 
-@pytest.fixture(params=["openai", "offline", "failover"])
-async def home(request: pytest.FixtureRequest) -> AsyncIterator[Home]:
+@pytest.fixture(params=["openai", "offline", "failover", "ollama", "llama_cpp"])
+async def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Home]:
+    if request.param == "llama_cpp":
+        monkeypatch.syspath_prepend(str(LLAMA_CPP_STAND_IN))
+        monkeypatch.setenv("PYTHONPATH", str(LLAMA_CPP_STAND_IN), prepend=os.pathsep)
+        (tmp_path / "tiny.gguf").write_bytes(b"GGUF")
+        file_model = LlamaCppModel(LlamaFile(tmp_path / "tiny.gguf"))
+        yield Home(file_model)
+        await file_model.close()
+        return
     if request.param == "offline":
         brain = OfflineBrain()
         yield Home(brain)
         await brain.close()
         return
-    async with ChatServer() as server:
-        model: LanguageModel = OpenAIModel(server.url, "tiny")
+    async with OllamaServer() if request.param == "ollama" else ChatServer() as server:
+        kind = OllamaModel if request.param == "ollama" else OpenAIModel
+        model: LanguageModel = kind(server.url, "tiny")
         if request.param == "failover":
             model = FailoverModel(Line("model", [OpenAIModel("http://127.0.0.1:9/v1", "down"), model]))
         yield Home(model, server)

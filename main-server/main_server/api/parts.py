@@ -15,7 +15,7 @@ from main_server.api.access.passwords import Passwords
 from main_server.api.access.tickets import TalkTickets
 from main_server.api.exports import Exports
 from main_server.api.live import LiveEvents
-from main_server.forms.trial import Audition, Trial, Tried
+from main_server.forms.trial import Audition, Listed, Trial, Tried
 from main_server.store.audio.files import AudioFiles
 from main_server.store.engine import Database
 from main_server.store.models import Role
@@ -30,6 +30,10 @@ async def _not_here(what: Trial | Audition) -> Tried:
     return Tried(False, "engine_unavailable", "Providers cannot be tried here.")
 
 
+async def _no_list_here(trial: Trial) -> Listed:
+    return Listed(False, "engine_unavailable", "Models cannot be listed here.")
+
+
 async def _unlisted(provider: Trial | None) -> Sequence[Voice] | None:
     return None
 
@@ -40,8 +44,9 @@ class ApiParts:
     rows that name files were deleted; `public_host` is the host of ZHIYIN_PUBLIC_URL.
 
     `changed` learns of an account whose roles, voices or devices are different now, after the commit. `try_provider`
-    says whether a provider answers, `hear_voice` how a voice sounds; neither raises. `voices_of` lists what the engine
-    of a provider offers, or the server's own; None = it cannot say. Raises EngineError.
+    says whether a provider answers, `hear_voice` how a voice sounds, `list_models` which models a server has; none of
+    them raises. `voices_of` lists what the engine of a provider offers, or the server's own; None = it cannot say.
+    Raises EngineError.
 
     `keep_role_draft` keeps an unsaved role for a talk, and says under which reference.
     """
@@ -59,6 +64,7 @@ class ApiParts:
     erase_soon: Callable[[], None] = lambda: None
     exports: Exports = field(default_factory=Exports)
     try_provider: Callable[[Trial], Awaitable[Tried]] = _not_here
+    list_models: Callable[[Trial], Awaitable[Listed]] = _no_list_here
     keep_role_draft: Callable[[Role], str] = lambda role: ""
     proxies: TrustedProxies = field(default_factory=TrustedProxies)
     public_host: str = ""

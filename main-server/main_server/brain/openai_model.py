@@ -19,8 +19,9 @@ from typing import Any
 
 import aiohttp
 import orjson
+from yarl import URL
 
-from contracts.errors import EngineUnavailable
+from contracts.errors import EngineFailed, EngineUnavailable
 from contracts.language_model import Author, Message, ModelEvent, ToolSpec
 from engine_http.address import with_key
 from engine_http.connections import Connections
@@ -34,6 +35,8 @@ __all__ = ["ModelDeadlines", "OpenAIModel"]
 
 log = logging.getLogger(__name__)
 
+MAX_LIST_BYTES = 2**20
+MOST_MODELS = 500
 _REFUSAL_BYTES = 8_192
 _BEGINS_THINKING = re.compile(r"(?:^|[-_/:. ])(?:r1|qwq|thinking|reasoner)(?:$|[-_/:. ])", re.IGNORECASE)
 
@@ -61,7 +64,7 @@ class OpenAIModel:
         connector: Mapping[str, Any] | None = None,
         knobs: Knobs = LLM,
     ) -> None:
-        url = chat_url(base_url, self.name, knobs)
+        url = self._chat_url(base_url, knobs)
         self._url, header = with_key(url, key, "language model server", self.name)
         if not model:
             raise EngineUnavailable(f"No language model is named: set {knobs.model}.", engine=self.name)
@@ -84,7 +87,7 @@ class OpenAIModel:
     async def reply(self, history: Sequence[Message], tools: Sequence[ToolSpec]) -> AsyncIterator[ModelEvent]:
         patience = Patience(self._deadlines, self._where, self.name, self._knobs)
         response = await self._ask(history, tools, patience)
-        stream = ChatStream(self.name, thinks_first=self._thinks_first)
+        stream = self._stream()
         patience.watch(response)
         try:
             while not stream.ended:
@@ -102,14 +105,19 @@ class OpenAIModel:
 
     async def warm(self) -> None:
         """Opens a connection and tries the key, by asking for the list of models; a server without one is fine."""
-        patience = Patience(self._deadlines, self._where, self.name, self._knobs)
-        with patience.asking():
-            async with asyncio.timeout(self._deadlines.first_token_s):
-                async with await self._connections.get(models_url(self._url)) as response:
-                    await response.content.readany()
-                    status = response.status
+        status, _ = await self._list()
         if status in (401, 403):
             raise refusal(status, b"", self._where, self._model, self.name, self._knobs)
+
+    async def models(self) -> list[str]:
+        """The models that the server lists (implements HasModels). Raises EngineError."""
+        status, body = await self._list()
+        if status != 200:
+            raise refusal(status, body, self._where, self._model, self.name, self._knobs)
+        names = self._names(body)
+        if names is None:
+            raise EngineFailed(f"The server at {self._where} does not say which models it has.", engine=self.name)
+        return names[:MOST_MODELS]
 
     async def connect(self) -> None:
         """Has a connection open before it is needed; asks nothing."""
@@ -134,6 +142,33 @@ class OpenAIModel:
     async def close(self) -> None:
         await self._connections.close()
 
+    def _chat_url(self, base_url: str, knobs: Knobs) -> URL:
+        return chat_url(base_url, self.name, knobs)
+
+    def _models_url(self) -> URL:
+        return models_url(self._url)
+
+    def _stream(self) -> ChatStream:
+        return ChatStream(self.name, thinks_first=self._thinks_first)
+
+    def _optional(self) -> frozenset[str]:
+        """What of a request may be left out, when a server does not know it."""
+        return frozenset({"stream_options"})
+
+    def _names(self, body: bytes) -> list[str] | None:
+        """The names in a list of models; None = it is none."""
+        return names_in(body, "data", "id")
+
+    async def _list(self) -> tuple[int, bytes]:
+        """Status and body of the list of models, of which it reads MAX_LIST_BYTES at most."""
+        body = bytearray()
+        with Patience(self._deadlines, self._where, self.name, self._knobs).asking():
+            async with asyncio.timeout(self._deadlines.first_token_s):
+                async with await self._connections.get(self._models_url()) as response:
+                    while len(body) < MAX_LIST_BYTES and (piece := await response.content.readany()):
+                        body += piece
+        return response.status, bytes(body)
+
     async def _ask(
         self, history: Sequence[Message], tools: Sequence[ToolSpec], patience: Patience
     ) -> aiohttp.ClientResponse:
@@ -149,7 +184,7 @@ class OpenAIModel:
             if response.status == 200:
                 self._remember(for_good)
                 return response
-            asked = {"stream_options"} | ({"tools"} if tools else set())
+            asked = self._optional() | ({"tools"} if tools else set())
             left_out = unsupported(response.status, refused, asked - without)
             if left_out is None:
                 raise refusal(response.status, refused, self._where, self._model, self.name, self._knobs)
@@ -178,6 +213,15 @@ class OpenAIModel:
         if stream.thought_unannounced and not self._thinks_first:
             log.warning("language model begins its answers inside its thinking, holding them back from now on")
             self._thinks_first = True
+
+
+def names_in(body: bytes, items: str, name: str) -> list[str] | None:
+    """`name` of each entry of the list `items`; None where there is no such list."""
+    try:
+        listed = orjson.loads(body)[items]
+        return [each[name] for each in listed if isinstance(each, dict) and isinstance(each.get(name), str)]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
 
 
 async def _read_refusal(response: aiohttp.ClientResponse) -> bytes:

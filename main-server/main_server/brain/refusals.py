@@ -63,7 +63,7 @@ def refusal(status: int, body: bytes, where: str, model: str, engine: str, knobs
 
 
 def unsupported(status: int, body: bytes, asked: Set[str]) -> Unsupported | None:
-    """What of `asked` ("stream_options", "tools") to leave out when trying again; None = the request is refused.
+    """What of `asked` ("stream_options", "think", "tools") to leave out in another try; None = the request is refused.
 
     Only what the answer speaks of is left out. Tools are left out for good on a plain statement that the server takes
     none: what else it says of them may be about one device's tool, and every other device keeps its own.
@@ -72,6 +72,8 @@ def unsupported(status: int, body: bytes, asked: Set[str]) -> Unsupported | None
         return None
     if "stream_options" in asked and _speaks_of(body, "stream_options", "include_usage"):
         return Unsupported("stream_options", for_good=True)
+    if "think" in asked and _speaks_of(body, "think"):
+        return Unsupported("think", for_good=True)
     if "tools" in asked and _speaks_of(body, "tool", "function"):
         return Unsupported("tools", for_good=_takes_no_tools(body))
     return None

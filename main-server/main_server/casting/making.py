@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from asr_worker.engines.openai import OpenAITranscriber
@@ -18,7 +19,7 @@ from engine_http.knobs import Knobs
 from main_server.brain.offline import OfflineBrain
 from main_server.brain.openai_model import ModelDeadlines, OpenAIModel
 from main_server.casting.spec import ASR, TTS, Spec
-from main_server.casting.vendors import VENDORS
+from main_server.casting.vendors import VENDORS, llama_cpp
 from main_server.failover.line import AnyEngine
 from tts_server.engines.openai import Deadlines as VoiceDeadlines
 from tts_server.engines.openai import OpenAISynthesizer
@@ -100,10 +101,11 @@ async def close(engine: AnyEngine) -> None:
 
 
 class EngineMaker:
-    """Makes engines; what it makes of an address connects at its first use."""
+    """Makes engines; what it makes of an address connects at its first use. `models` is the folder of model files."""
 
-    def __init__(self, local: LocalEngines) -> None:
+    def __init__(self, local: LocalEngines, models: Path = Path("models")) -> None:
         self._local = local
+        self._models = models
 
     async def make(self, spec: Spec) -> Made:
         """Raises EngineUnavailable, for a spec that nothing can be made of."""
@@ -120,6 +122,8 @@ class EngineMaker:
                 return Made(_tts_server(spec))
             case (("asr" | "tts"), "local"):
                 return await self._local.find(spec)
+            case "llm", "llama_cpp":
+                return Made(llama_cpp(spec, self._models))
         if (vendor := VENDORS.get((spec.kind, spec.engine))) is not None:
             return Made(vendor(spec, _guarded(spec)))
         raise EngineUnavailable(f"There is no engine {spec.engine} for {spec.kind} here.", engine=spec.engine)

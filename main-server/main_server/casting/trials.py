@@ -11,13 +11,13 @@ from typing import Any
 
 from contracts.audio import BYTES_PER_SAMPLE, HEARING_RATE_HZ, Pcm
 from contracts.errors import EngineBusy, EngineError, EngineFailed, EngineTimeout
-from contracts.language_model import Author, LanguageModel, Message, Words
+from contracts.language_model import Author, HasModels, LanguageModel, Message, Words
 from contracts.speech import HasVoices, Synthesizer, Voice, VoiceChoice, one
 from contracts.transcription import Transcriber, TranscriptionRequest
 from main_server.casting.making import EngineMaker, close
 from main_server.casting.spec import ASR, LLM, PRICES, Spec
 from main_server.conversation.closing import closing
-from main_server.forms.trial import Audition, Trial, Tried
+from main_server.forms.trial import Audition, Listed, Trial, Tried
 from sound.resample import Resampler
 from sound.wav import wav_bytes
 
@@ -58,6 +58,20 @@ class Trials:
         """What an engine offers, None = the house's; None where it cannot say. Raises EngineError."""
         async with self._engine(provider) as engine:
             return await engine.voices() if isinstance(engine, HasVoices) else None
+
+    async def models(self, trial: Trial) -> Listed:
+        """Which models the server of a provider has; as `run`."""
+        names: list[str] = []
+
+        async def ask() -> Tried:
+            async with self._engine(trial) as engine:
+                if not isinstance(engine, HasModels):
+                    raise EngineFailed("This engine has no list of models.", engine=engine.name, code="no_list")
+                names.extend(await engine.models())
+            return Tried(True)
+
+        tried = _without(trial.secret, await self._told(ask))
+        return Listed(tried.ok, tried.code, tried.sentence, tuple(names))
 
     async def _audition(self, audition: Audition) -> Tried:
         async with self._engine(audition.provider) as engine:

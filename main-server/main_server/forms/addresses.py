@@ -11,7 +11,8 @@ DASHSCOPE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 ZHIPU = "https://open.bigmodel.cn/api/paas/v4"
 MOONSHOT = "https://api.moonshot.cn/v1"
 SILICONFLOW = "https://api.siliconflow.cn/v1"
-OLLAMA = "http://127.0.0.1:11434/v1"
+OLLAMA = "http://127.0.0.1:11434"
+FUNASR = "ws://127.0.0.1:10095"
 
 LANGUAGE_MODELS = (
     Address(Said("OpenAI", "OpenAI"), OPENAI, ("gpt-4.1-mini", "gpt-4o-mini")),
@@ -21,7 +22,7 @@ LANGUAGE_MODELS = (
     Address(Said("智谱 GLM", "Zhipu GLM"), ZHIPU, ("glm-4.5-flash", "glm-4-flash")),
     Address(Said("月之暗面 Kimi", "Moonshot Kimi"), MOONSHOT, ("kimi-k2-turbo-preview", "moonshot-v1-8k")),
     Address(Said("硅基流动", "SiliconFlow"), SILICONFLOW, ("Qwen/Qwen2.5-7B-Instruct",)),
-    Address(Said("Ollama（本机）", "Ollama (this machine)"), OLLAMA, ("qwen3:8b", "llama3.2"), wants_key=False),
+    Address(Said("Ollama（本机）", "Ollama (this machine)"), f"{OLLAMA}/v1", ("qwen3:8b", "llama3.2"), wants_key=False),
     Address(Said("vLLM", "vLLM"), "http://127.0.0.1:8001/v1", wants_key=False),
     Address(Said("LM Studio", "LM Studio"), "http://127.0.0.1:1234/v1", wants_key=False),
     Address(Said("llama.cpp", "llama.cpp"), "http://127.0.0.1:8080/v1", wants_key=False),

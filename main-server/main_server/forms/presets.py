@@ -74,7 +74,7 @@ PRESETS = (
         "ollama",
         Said("Ollama（本机）", "Ollama (this machine)"),
         Said("本机的 Ollama，加本机识别与合成。", "Ollama on this machine, with the local recogniser and voice."),
-        (Part(LLM, "openai", "Ollama", {"url": addresses.OLLAMA, "model": "qwen3:8b"}), *_LOCAL_SPEECH),
+        (Part(LLM, "ollama", "Ollama", {"url": addresses.OLLAMA, "model": "qwen3:8b"}), *_LOCAL_SPEECH),
     ),
     _does_all("openai", Said("OpenAI", "OpenAI"), addresses.OPENAI, "gpt-4.1-mini", "gpt-4o-mini-transcribe",
               "gpt-4o-mini-tts", "alloy"),
@@ -84,6 +84,37 @@ PRESETS = (
     _thinks("deepseek", Said("DeepSeek 深度求索", "DeepSeek"), addresses.DEEPSEEK, "deepseek-chat"),
     _thinks("qwen", Said("通义千问", "Qwen"), addresses.DASHSCOPE, "qwen-plus"),
     _thinks("zhipu", Said("智谱 GLM", "Zhipu GLM"), addresses.ZHIPU, "glm-4-flash"),
+    Preset(
+        "funasr_ollama",
+        Said("自己的服务器：FunASR + Ollama", "Your own servers: FunASR and Ollama"),
+        Said(
+            "本机的 FunASR 与 Ollama，加本机语音；地址可在之后修改。",
+            "FunASR and Ollama on this machine, with the local voice; their addresses can be changed afterwards.",
+        ),
+        (
+            Part(LLM, "ollama", "Ollama", {"url": addresses.OLLAMA, "model": "qwen3:8b"}),
+            Part(ASR, "funasr_server", "FunASR", {"url": addresses.FUNASR}),
+            _LOCAL_SPEECH[1],
+        ),
+    ),
+    Preset(
+        "deepgram",
+        Said("Deepgram（识别）", "Deepgram (recogniser)"),
+        Said(
+            "识别在云端；离线大脑和语音在本机，可再换成别的。",
+            "The recogniser is in the cloud; offline brain and voice are of this machine, until others are chosen.",
+        ),
+        (Part(LLM, "offline", _HERE), Part(ASR, "deepgram", "Deepgram", keyed=True), _LOCAL_SPEECH[1]),
+    ),
+    Preset(
+        "elevenlabs",
+        Said("ElevenLabs（语音）", "ElevenLabs (voice)"),
+        Said(
+            "语音在云端；离线大脑和识别在本机，可再换成别的。",
+            "The voice is in the cloud; offline brain and recogniser are of this machine, until others are chosen.",
+        ),
+        (Part(LLM, "offline", _HERE), _LOCAL_SPEECH[0], Part(TTS, "elevenlabs", "ElevenLabs", keyed=True)),
+    ),
     _thinks("moonshot", Said("月之暗面 Kimi", "Moonshot Kimi"), addresses.MOONSHOT, "kimi-k2-turbo-preview"),
 )  # fmt: skip
 

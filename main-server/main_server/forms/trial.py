@@ -44,3 +44,13 @@ class Tried:
     spoken: str = ""
     wav: bytes = b""
     sound_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The names of a server's models, or why they are not known."""
+
+    ok: bool
+    code: str = ""
+    sentence: str = ""
+    models: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from main_server.forms.field import Address, Field, FieldKind, Form, Said
-from main_server.forms.shared_fields import ASR, EXTRA, KEY, TTS, chosen, model_field, number
+from main_server.forms.shared_fields import ASR, EXTRA, KEY, LLM, TTS, chosen, model_field, number
 
 _FUNASR = Form(
     ASR,
@@ -128,4 +128,79 @@ _EDGE = Form(
     ),
 )
 
-VENDORS = (_FUNASR, _DEEPGRAM, _ELEVENLABS, _EDGE)
+_OLLAMA = Form(
+    LLM,
+    "ollama",
+    Said("Ollama", "Ollama"),
+    Said(
+        "Ollama 自己的接口：不思考直接回答，模型保持加载。",
+        "Ollama's own interface: it answers without thinking first, and its model stays loaded.",
+    ),
+    (
+        Field("url", FieldKind.URL, Said("地址", "Address"), default="http://127.0.0.1:11434"),
+        model_field(),
+        KEY,
+        number("temperature", "温度", "Temperature", 0, 2),
+        number("top_p", "Top P", "Top P", 0, 1),
+        number("max_tokens", "最多输出词元", "Most tokens written", 1, 100_000, FieldKind.INTEGER),
+        number("num_ctx", "上下文长度", "Length of its context", 512, 1_048_576, FieldKind.INTEGER),
+        Field(
+            "keep_alive",
+            FieldKind.TEXT,
+            Said("保持加载", "Keep loaded"),
+            Said("例如 30m、24h；-1m 为一直保持。", "Such as 30m or 24h; -1m is for ever."),
+            default="30m",
+            advanced=True,
+        ),
+        Field(
+            "think",
+            FieldKind.BOOL,
+            Said("回答前先思考", "Think before it answers"),
+            Said("思考从不说出来，但会让人等。", "Thoughts are never spoken, but somebody waits for them."),
+            default=False,
+            advanced=True,
+        ),
+        EXTRA,
+    ),
+    (
+        Address(
+            Said("Ollama（本机）", "Ollama (this machine)"),
+            "http://127.0.0.1:11434",
+            ("qwen3:8b", "llama3.2"),
+            wants_key=False,
+        ),
+    ),
+)
+
+_LLAMA_CPP = Form(
+    LLM,
+    "llama_cpp",
+    Said("llama.cpp（本机文件）", "llama.cpp (a file of this machine)"),
+    Said(
+        "模型文件夹里的 GGUF 文件，由 llama-cpp-python 在单独的进程里运行；只有服务器的主人可以使用。",
+        "A GGUF file in the models folder, run by llama-cpp-python in a process of its own; for owners of this server.",
+    ),
+    (
+        Field(
+            "model",
+            FieldKind.TEXT,
+            Said("文件", "File"),
+            Said("例如 qwen3-4b-q4.gguf", "Such as qwen3-4b-q4.gguf"),
+            required=True,
+        ),
+        number(
+            "gpu_layers",
+            "放到显卡的层数（-1 为全部）",
+            "Layers on the graphics card (-1: all)",
+            -1,
+            1_000,
+            FieldKind.INTEGER,
+        ),
+        number("num_ctx", "上下文长度", "Length of its context", 512, 1_048_576, FieldKind.INTEGER),
+        number("temperature", "温度", "Temperature", 0, 2),
+        number("top_p", "Top P", "Top P", 0, 1),
+        number("max_tokens", "最多输出词元", "Most tokens written", 1, 100_000, FieldKind.INTEGER),
+    ),
+)
+
+VENDORS = (_FUNASR, _DEEPGRAM, _ELEVENLABS, _EDGE, _OLLAMA, _LLAMA_CPP)

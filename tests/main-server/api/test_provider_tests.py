@@ -15,6 +15,7 @@ import pytest
 from engine_choice.local import local_recogniser, local_voice
 from fakes.api_people import ApiHouse, api_house
 from fakes.chat_server import Answer, ChatServer
+from fakes.ollama_server import OllamaServer
 from fakes.speech_server import Speech, SpeechServer
 from fakes.transcription_server import Hears, TranscriptionServer
 from main_server.api.access.attempts import Attempts, Limit
@@ -33,7 +34,12 @@ async def house(tmp_path: Path) -> AsyncIterator[ApiHouse]:
         lambda address: local_recogniser(address, tmp_path, "The provider"),
     )
     trials = Trials(EngineMaker(local), EspeakSynthesizer())
-    parts = {"try_provider": trials.run, "hear_voice": trials.hear, "voices_of": trials.voices}
+    parts = {
+        "try_provider": trials.run,
+        "hear_voice": trials.hear,
+        "voices_of": trials.voices,
+        "list_models": trials.models,
+    }
     async with api_house(default_url(tmp_path), **parts) as made:
         yield made
     await local.close()
@@ -150,6 +156,37 @@ async def test_tries_are_counted_by_account_and_viewers_have_none(house: ApiHous
     assert (await member.ask("POST", "/providers/test", json=body))["ok"]
     viewer = await house.invited(owner, "vera", "viewer")
     await viewer.refused("POST", "/providers/test", 403, json=body)
+
+
+async def test_the_models_of_a_server_are_listed_before_one_is_chosen_and_after(house: ApiHouse) -> None:
+    owner = await house.founder()
+    async with OllamaServer() as ollama:
+        draft = {"kind": "llm", "engine": "ollama", "options": {"url": ollama.url}, "secret": KEY}
+        told = await owner.ask("POST", "/providers/models", json=draft)
+        assert told == {"ok": True, "code": "", "message": "", "items": ["tiny:latest", "qwen3:8b"]}
+        assert ollama.request_headers[0]["Authorization"] == f"Bearer {KEY}"
+        options = {"url": ollama.url, "model": "qwen3:8b"}
+        saved = await owner.ask("POST", "/providers", 201, json=draft | {"name": "Home", "options": options})
+        told = await owner.ask("GET", f"/providers/{saved['id']}/models")
+        assert told["items"] == ["tiny:latest", "qwen3:8b"]
+        ollama.models_status = 401
+        told = await owner.ask("GET", f"/providers/{saved['id']}/models")
+        assert (told["ok"], told["code"], told["items"]) == (False, "engine_unavailable", []) and KEY not in str(told)
+
+
+async def test_an_engine_without_a_list_says_so_and_a_member_reaches_none_at_home(house: ApiHouse) -> None:
+    owner = await house.founder()
+    offline = {"kind": "llm", "engine": "offline"}
+    assert await owner.refused("POST", "/providers/models", 422, json=offline | {"options": {"x": 1}})
+    member = await house.invited(owner, "max")
+    async with OllamaServer() as ollama:
+        draft = {"kind": "llm", "engine": "ollama", "options": {"url": ollama.url}}
+        told = await member.ask("POST", "/providers/models", json=draft)
+        assert not told["ok"] and "which only an owner of this server may reach" in told["message"]
+        assert ollama.paths == []
+    voice = {"kind": "tts", "engine": "local", "options": {"engine": "espeak"}}
+    assert (await owner.ask("POST", "/providers/models", json=offline))["code"] == "no_list"
+    assert (await owner.ask("POST", "/providers/models", json=voice))["code"] == "no_list"
 
 
 async def test_a_voice_is_heard_before_a_role_has_it(house: ApiHouse) -> None:

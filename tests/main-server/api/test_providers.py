@@ -85,7 +85,7 @@ async def test_options_must_fit_the_engines_form(house: ApiHouse, changes: dict[
 async def test_an_engine_that_does_not_serve_is_told_with_those_that_do(house: ApiHouse) -> None:
     owner = await house.founder()
     told = await owner.ask("POST", "/providers", 422, json=NEW | {"engine": "espresso", "options": {}})
-    assert told["message"] == "There is no engine espresso for llm; there are: openai, offline."
+    assert told["message"] == "There is no engine espresso for llm; there are: openai, offline, ollama, llama_cpp."
     told = await owner.ask("POST", "/providers", 422, json=NEW | {"kind": "encoder", "options": {}})
     assert told["message"] == "No engine serves encoder yet."
     missing = await owner.ask("POST", "/providers", 422, json=NEW | {"options": {"model": "m"}})
@@ -111,7 +111,7 @@ async def test_every_form_is_in_both_languages_and_its_defaults_are_good(house: 
     assert {(form["kind"], form["engine"]) for form in forms} == {
         ("llm", "openai"), ("llm", "offline"), ("asr", "openai"), ("asr", "local"), ("tts", "openai"),
         ("tts", "local"), ("tts", "zhiyin"), ("asr", "funasr_server"), ("asr", "deepgram"),
-            ("tts", "elevenlabs"), ("tts", "edge"),
+            ("tts", "elevenlabs"), ("tts", "edge"), ("llm", "ollama"), ("llm", "llama_cpp"),
     }  # fmt: skip
     for form in forms:
         named = [form, *form["fields"], *form["addresses"], *(c for f in form["fields"] for c in f["choices"])]

@@ -7,14 +7,17 @@ with 4 where there is no such voice.
 from __future__ import annotations
 
 import json
+import os
 import sys
-import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 SOUND, VOICES_FILE = "speech.wav", "voices.json"
 NO_SPEECH, NO_VOICE = 3, 4
+WORDS_PER_MINUTE = 200
+"""Everywhere pyttsx3's default, which on Linux cannot be read back at once."""
 SETTLED_S = 0.3
 """A file that does not grow for so long is whole."""
 _SAME = {"zh": ("zh", "cmn"), "yue": ("yue", "zh-hk", "zh-yue")}
@@ -40,24 +43,27 @@ def main() -> int:
         return NO_VOICE
     if voice:
         engine.setProperty("voice", voice)
-    engine.setProperty("rate", round(engine.getProperty("rate") * asked["speed"]))
-    finished = threading.Event()
-    engine.connect("finished-utterance", lambda **_: finished.set())
+    engine.setProperty("rate", round(WORDS_PER_MINUTE * asked["speed"]))
     engine.save_to_file(asked["text"], str(folder / SOUND))
-    engine.runAndWait()
-    _await(finished, folder / SOUND)
+    _work(engine, folder / SOUND)
     return 0
 
 
-def _await(finished: threading.Event, file: Path) -> None:
-    """Until the speech is in the file: on Linux pyttsx3 comes back while it is still being made, elsewhere it may not
-    tell. Whoever started this process ends it where neither ever happens."""
+def _work(engine: Any, file: Path) -> None:
+    """Until the speech is in the file, which whoever started this process may cut short.
+
+    On Linux pyttsx3's `runAndWait` ends, and cancels what is being spoken, before it has all of it: there its loop runs
+    until it says that the file is written. Elsewhere it may not say so, and the file is whole when it no longer grows.
+    """
+    if sys.platform == "linux":
+        engine.connect("finished-utterance", lambda **_: os._exit(0))
+        engine.startLoop()
+        return
+    engine.runAndWait()
     known_bytes = 0
-    while not finished.wait(SETTLED_S):
-        size_bytes = file.stat().st_size if file.exists() else 0
-        if size_bytes and size_bytes == known_bytes:
-            return
-        known_bytes = size_bytes
+    while not known_bytes or file.stat().st_size != known_bytes:
+        known_bytes = file.stat().st_size if file.exists() else 0
+        time.sleep(SETTLED_S)
 
 
 def _fitting(voices: Sequence[tuple[str, str, list[str]]], language: str) -> str:
