@@ -34,13 +34,20 @@ class Talk:
 
 
 async def talked(
-    house: ApiHouse, session_id: str, turns: int = 1, device_id: str = DEVICE, kept_until: datetime | None = None
+    house: ApiHouse,
+    session_id: str,
+    turns: int = 1,
+    device_id: str = DEVICE,
+    kept_until: datetime | None = None,
+    day: int = 0,
 ) -> None:
+    """A session; those of another day are another conversation."""
     recorder = Recorder(house.parts.database)
     await recorder.start()
-    recorder.on_event(opened(session_id=session_id, device_id=device_id))
+    noon = NOON + timedelta(days=day)
+    recorder.on_event(opened(session_id=session_id, device_id=device_id, opened_at=noon))
     for number in range(turns):
-        turn_id, at = f"{session_id}-{number}", NOON + timedelta(minutes=number)
+        turn_id, at = f"{session_id}-{number}", noon + timedelta(minutes=number)
         recorder.on_event(ended(session_id=session_id, device_id=device_id, turn_id=turn_id, started_at=at))
         heard, said = new_recording_key(), new_recording_key()
         await house.parts.audio.put(heard, HEARD)
@@ -249,7 +256,7 @@ async def test_a_history_of_many_conversations_goes_whole(house: ApiHouse) -> No
     owner = await house.founder()
     talk = await talk_of(house, owner)
     for number in range(7):
-        await talked(house, f"more{number}", turns=100)
+        await talked(house, f"more{number}", turns=100, day=number + 1)
     await owner.ask("DELETE", f"/devices/{talk.device}/history", 204)
     assert (await owner.ask("GET", "/conversations"))["items"] == []
     assert await files_left(house) == 0
@@ -258,7 +265,7 @@ async def test_a_history_of_many_conversations_goes_whole(house: ApiHouse) -> No
 async def test_an_export_holds_words_and_sound_of_one_conversation(house: ApiHouse) -> None:
     owner = await house.founder()
     talk = await talk_of(house, owner, turns=2)
-    await talked(house, "other")
+    await talked(house, "other", day=1)
     answer = await owner.http.get(f"/api/conversations/{talk.conversation}/export")
     assert answer.headers["content-type"] == "application/zip" and "attachment" in answer.headers["content-disposition"]
     assert answer.headers["cache-control"] == "private, no-store"
@@ -279,7 +286,7 @@ async def test_everything_or_one_device_can_be_taken_away_and_that_is_noted(hous
     owner = await house.founder()
     talk = await talk_of(house, owner, turns=3)
     for number in range(120):  # more than a page
-        await talked(house, f"x{number}")
+        await talked(house, f"x{number}", day=number + 1)
     counts = {}
     for query in ("", f"?device={talk.device}", f"?device={'0' * 32}", f"?role={'0' * 32}"):
         made = zipfile.ZipFile(io.BytesIO((await owner.http.get(f"/api/export{query}")).content))
