@@ -14,7 +14,8 @@ const ALLOWED: Record<string, string[]> = {
   device: [],
   composables: ['api', 'texts'],
   parts: ['api', 'composables', 'texts', 'design'],
-  features: ['api', 'composables', 'parts', 'texts', 'design', 'device'],
+  talking: ['api', 'composables', 'parts', 'texts', 'design', 'device'],
+  features: ['api', 'composables', 'parts', 'texts', 'design', 'device', 'talking'],
   app: ['api', 'composables', 'parts', 'texts', 'design', 'features'],
 }
 

@@ -75,6 +75,7 @@ const en: Translation<typeof zh> = {
     qr: 'Show QR code',
     replace: 'Replace',
   },
+  hear: { do: 'Hear', busy: 'Being spoken…', failed: 'It could not be spoken.' },
   say: {
     saved: 'Saved',
     stale:

@@ -72,6 +72,7 @@ export default {
     qr: '显示二维码',
     replace: '更换',
   },
+  hear: { do: '试听', busy: '正在合成…', failed: '没能说出来。' },
   say: {
     saved: '已保存',
     stale: '有人刚刚改过这里。重新载入会得到对方的版本，你这次的修改要再做一遍。',

@@ -37,6 +37,18 @@ export function changes(draft: Draft, role: Role): Shape<'RoleEdit'> {
   return Object.fromEntries(EDITED.filter((name) => !same(name)).map((name) => [name, cleaned(draft)[name]]))
 }
 
+/** The role as it would be once saved, as one line: two that are the same are talked with alike. */
+export function lineOf(role: Role, edit: Shape<'RoleEdit'>): string {
+  return JSON.stringify({ id: role.id, ...draftOf(role), ...edit })
+}
+
+/** Whom to talk with: the role with its changes, where there are any. One without a name keeps the name it has. */
+export function wishOf(role: Role, edit: Shape<'RoleEdit'>) {
+  const { name, ...others } = edit
+  const changed = name ? { name, ...others } : others
+  return { role_id: role.id, role: Object.keys(changed).length ? changed : null }
+}
+
 /** Without rows of replacements that nobody filled in. */
 function cleaned(draft: Draft): Draft {
   const replacements = draft.replacements.filter((each) => each.from.trim())

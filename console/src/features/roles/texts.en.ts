@@ -73,6 +73,11 @@ const en: Translation<typeof zh> = {
     text: 'Words',
     audio: 'Words and the sound of both sides',
   },
+  talk: {
+    title: 'Talk to it',
+    text: 'Change something and say the next word: it counts at once, without being saved.',
+    changed: 'You talk with what is not saved yet. Save it once you like it.',
+  },
   readOnly: 'This one is for everybody and cannot be changed. Begin from it, then change yours.',
   version: 'Version {n}',
   now: 'now',

@@ -64,6 +64,11 @@ export default {
     full: '摘要，还有关于人的小事',
   },
   recording: { default: '默认', none: '什么都不存', text: '文字', audio: '文字和两边的声音' },
+  talk: {
+    title: '和它说说话',
+    text: '改了什么，不用保存，说下一句就听得到。',
+    changed: '现在说话的是还没保存的样子。满意了再保存。',
+  },
   readOnly: '这是给大家用的样子，不能改。照着建一个，再改。',
   version: '第 {n} 版',
   now: '现在',

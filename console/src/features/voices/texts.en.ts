@@ -11,6 +11,7 @@ const en: Translation<typeof zh> = {
   offered: 'What the engines offer',
   offeredText: 'One press takes a voice in.',
   house: "The server's own engine",
+  engine: 'Of which engine',
   find: 'Find a voice',
   have: 'Take it',
   unknown: 'This engine cannot say which voices it has: type the name of one.',

@@ -5,6 +5,7 @@ export default {
   offered: '引擎里有的声音',
   offeredText: '点一下就能收进来。',
   house: '服务器自带的引擎',
+  engine: '哪个引擎',
   find: '查找声音',
   have: '收下',
   unknown: '这个引擎说不出它有哪些声音：写下一个的名字。',

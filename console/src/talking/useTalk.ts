@@ -1,12 +1,13 @@
 /** One talk of this page: the toy, and what of it is shown. It ends with the page. */
 import { onMounted, onUnmounted, reactive, ref, shallowRef, watch } from 'vue'
-import { api, ask } from '@/api/client'
+import { api, ask, type Shape } from '@/api/client'
 import { ApiProblem } from '@/api/errors'
 import { live } from '@/api/live'
 import { theme } from '@/composables/theme'
 import { BrowserToy, NoMicrophone, type ToyEvent, type ToyState } from '@/device/browserToy'
 import type { Ending, Ticket } from '@/device/line'
 import type { MicrophoneProblem } from '@/device/microphone'
+import { isTalking, useFreshness } from './freshness'
 import { pageTools } from './pageTools'
 import { browserId, browserName } from './thisBrowser'
 import { after, emptyTalk, settled } from './turns'
@@ -17,9 +18,14 @@ export interface Trouble {
   sentence: string
 }
 
+/** Whom to talk with: a saved role, one as it would be saved, or neither for the role of this device. */
+export type Wish = Pick<Shape<'TicketWish'>, 'role_id' | 'role'>
+
 const VOLUME = 'zhiyin.volume'
 
-export function useTalk(roleId: () => string | undefined) {
+/** `wish` is asked for each connection. `about` names what the talk is about: a talk about something else than that
+ * of its connection takes a new one before its next word, or, hands-free, once nobody changes or says anything. */
+export function useTalk(wish: () => Wish, about = () => JSON.stringify(wish())) {
   const state = ref<ToyState>('asleep')
   const talk = shallowRef(emptyTalk())
   const levels = reactive({ person: 0, toy: 0 })
@@ -32,6 +38,11 @@ export function useTalk(roleId: () => string | undefined) {
   const ending = ref<Ending>()
   const trouble = ref<Trouble>()
   let sessionId = ''
+  const fresh = useFreshness(
+    about,
+    () => handsFree.value && state.value === 'listening',
+    () => void sleep(),
+  )
 
   const toy = new BrowserToy(
     {
@@ -68,8 +79,15 @@ export function useTalk(roleId: () => string | undefined) {
   }
 
   function ticket(): Promise<Ticket> {
-    const body = { browser: browserId(), name: browserName(), role_id: roleId() || null }
+    fresh.taken()
+    const body = { browser: browserId(), name: browserName(), ...wish() }
     return ask(api.POST('/talk-tickets', { body }))
+  }
+
+  /** Does it with a connection that is about what the talk is about now. */
+  async function anew(action: () => Promise<void>): Promise<void> {
+    if (fresh.isStale() && isTalking(toy.state)) await toy.sleep()
+    await action()
   }
 
   /** Does it, and shows what stands in its way. */
@@ -88,7 +106,7 @@ export function useTalk(roleId: () => string | undefined) {
   async function press(): Promise<void> {
     if (holding.value || handsFree.value) return
     holding.value = true
-    await tried(() => toy.press())
+    await tried(() => anew(() => toy.press()))
   }
 
   async function release(): Promise<void> {
@@ -97,8 +115,9 @@ export function useTalk(roleId: () => string | undefined) {
     await toy.release()
   }
 
-  const setHandsFree = (on: boolean) => tried(() => toy.setHandsFree(on))
-  const say = (text: string) => tried(() => toy.say(text))
+  const setHandsFree = (on: boolean) =>
+    tried(() => (on ? anew(() => toy.setHandsFree(true)) : toy.setHandsFree(false)))
+  const say = (text: string) => tried(() => anew(() => toy.say(text)))
   const interrupt = () => toy.interrupt()
   const sleep = () => tried(() => toy.sleep())
 
