@@ -93,17 +93,8 @@ class ApiHouse:
         return program
 
 
-class _Application:
-    """`/api` as it is mounted. A route is built at its first request, which costs more than most tests: it is kept."""
-
-    def __init__(self, parts: ApiParts) -> None:
-        self.api = create_api(parts)
-        self.outer = FastAPI()
-        self.outer.mount("/api", self.api)
-
-
-_free: list[_Application] = []
-"""Those that no house uses now."""
+_free: list[FastAPI] = []
+"""Those that no house uses now. A route is built at its first request, which costs more than most tests: it is kept."""
 
 
 @asynccontextmanager
@@ -120,14 +111,16 @@ async def api_house(url: str, **parts: Any) -> AsyncIterator[ApiHouse]:
     folder = tempfile.TemporaryDirectory(prefix="zhiyin-audio-")
     defaults = {"audio": FolderFiles(Path(folder.name)), "passwords": Passwords(FAST), "attempts": Attempts(PLENTY)}
     made = ApiParts(database=database, live=live, seal=Seal([KEY]), version="0.0", **(defaults | parts))
-    app = _free.pop() if _free else _Application(made)
-    app.api.state.parts = made
-    house = ApiHouse(app.outer, made)
+    api = _free.pop() if _free else create_api(made)
+    api.state.parts = made
+    app = FastAPI()  # to which a test may add what else the main port serves
+    app.mount("/api", api)
+    house = ApiHouse(app, made)
     live.start()
     try:
         yield house
     finally:
-        _free.append(app)
+        _free.append(api)
         for client in house.clients:
             await client.aclose()
         await live.close()
